@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Balloon: pages of RAM that the domain has given back to Xen, and their PFNs.
+ *
+ * Inflating takes pages from the port, unmaps them and returns their frames; their P2M entries are
+ * INVALID, their PFNs remain RAM ranges (identity is refused over them). Deflating asks Xen for
+ * frames, maps them where they were and gives the pages back to the port. Spare PFNs from set-up
+ * that were never populated can be handed to the balloon with xen_balloon_add_spare().
+ *
+ * Context: may be called from any context the port's page allocator allows; the balloon locks
+ * itself; inflating and deflating exclude one another.
+ */
+#ifndef XENDMA_XEN_BALLOON_H
+#define XENDMA_XEN_BALLOON_H
+
+#include <xen/ranges.h>
+#include <xen/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * Give @nr pages back. *@done (may be NULL) is how many went. 0 when all did; -XEN_ENOMEM: the
+ * port had no more pages, or no node; else what Xen refused. A page that Xen did not take is
+ * returned to the port, mapped.
+ */
+int xen_balloon_inflate(uint64_t nr, uint64_t *done);
+
+/*
+ * Get up to @nr pages back, lowest PFNs first. *@done as above. -XEN_ENOENT: the balloon holds no
+ * more; -XEN_ENOMEM: Xen has no memory for us; else Xen's refusal.
+ */
+int xen_balloon_deflate(uint64_t nr, uint64_t *done);
+
+/*
+ * Spare RAM PFNs (INVALID in the P2M, inside a RAM range) become the balloon's. The port must map
+ * them when deflated: xen_port_pfn_to_virt() gives their address, page tables exist.
+ * -XEN_EINVAL: not RAM, or populated at an end; -XEN_EEXIST: the balloon has part of it already.
+ */
+int xen_balloon_add_spare(pfn_t pfn, uint64_t nr);
+
+/* Does any PFN in [pfn, pfn + nr) belong to the balloon? The first such piece in *@out (may be
+ * NULL). O(log pieces), lock-free. */
+bool xen_balloon_query(pfn_t pfn, uint64_t nr, struct xen_range *out);
+
+/* Pages that the balloon holds. */
+uint64_t xen_balloon_pages(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

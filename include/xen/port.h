@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the embedding kernel owes: the lower seam of the library beside hypercall.h. These are
+ * link-time functions because there is one kernel an image. docs/porting.md goes through them one
+ * by one with an example; arch/x86/xen/boot/ (a bare kernel) and tests/model/ (a process) are two
+ * complete ports.
+ *
+ * Context: unless a function says otherwise it must be callable from any context the library is
+ * called in: with interrupts off and from an interrupt handler. None may call back into the
+ * library.
+ *
+ * Memory contract: every page that the port hands out is RAM of the domain that is mapped at
+ * exactly one kernel virtual address, writable, and is not a page table, not granted and not
+ * pinned. The library remaps that one address when it exchanges the page's frame.
+ * RAM is mapped linearly: xen_port_pfn_to_virt(pfn + 1) == xen_port_pfn_to_virt(pfn) + 4096 where
+ * both are RAM.
+ */
+#ifndef XENDMA_XEN_PORT_H
+#define XENDMA_XEN_PORT_H
+
+#include <xen/types.h>
+
+#include <xen/event_channel.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * 2^@order pages with consecutive PFNs, the first PFN a multiple of 2^order, contents undefined.
+ * NULL when there are none: the library copes. Must not sleep.
+ */
+void *xen_port_alloc_pages(unsigned int order);
+void xen_port_free_pages(void *va, unsigned int order);
+
+/* A zeroed object of @size bytes (1 byte to 64 KiB), aligned to 16. NULL when out of memory. */
+void *xen_port_alloc(size_t size);
+/* @obj may be NULL; @size as given to xen_port_alloc(). */
+void xen_port_free(void *obj, size_t size);
+
+/* The PFN behind a RAM address (direct map or xen_port_alloc*()). */
+pfn_t xen_port_virt_to_pfn(const void *va);
+/* The kernel address of a RAM page; NULL when @pfn is not RAM of this domain. */
+void *xen_port_pfn_to_virt(pfn_t pfn);
+
+/*
+ * @nr pages of kernel address space with page tables present down to the last level and no page
+ * mapped, for MMIO. NULL when there is no room. May sleep.
+ */
+void *xen_port_vm_alloc(size_t nr);
+/* The library has unmapped the pages. */
+void xen_port_vm_free(void *va, size_t nr);
+
+/* All-zero is unlocked. The port may use the words as it likes. */
+struct xen_lock {
+	uint64_t word[2];
+};
+
+/* Lock with local interrupts off; returns what unlock needs to restore them. Not recursive. */
+unsigned long xen_port_lock(struct xen_lock *lock);
+void xen_port_unlock(struct xen_lock *lock, unsigned long flags);
+
+/*
+ * A number below xen_port_nr_cpus() that tends to differ between CPUs that run at once. Only a
+ * hint that spreads load: the caller may migrate after the call.
+ */
+unsigned int xen_port_cpu(void);
+/* At least 1; constant from the first call on. */
+unsigned int xen_port_nr_cpus(void);
+
+/* Monotonic nanoseconds. */
+uint64_t xen_port_clock_ns(void);
+
+enum xen_port_log_level { XEN_LOG_ERROR, XEN_LOG_WARN, XEN_LOG_INFO, XEN_LOG_DEBUG };
+
+/*
+ * One line without newline. @fmt uses only %s %c %d %u %x %lu %lx %ld %llu %llx %zu %p %%, with
+ * flags 0 and -, and width, and precision for %s.
+ */
+void xen_port_log(enum xen_port_log_level level, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* An invariant of the library is broken: report and stop the kernel. */
+void xen_port_panic(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
+
+/*
+ * Have @handler(@arg) called, in interrupt context, for every event on @port from now on, on one
+ * CPU at a time; the port is cleared before the call. 0, -XEN_EBUSY when @port has a handler,
+ * -XEN_ENOSPC when the kernel can hold no more. The port is left masked or not as it was: the
+ * kernel unmasks it.
+ */
+int xen_port_event_bind(evtchn_port_t port, void (*handler)(void *arg), void *arg);
+/* When this returns the handler is not running and will not be called again. */
+void xen_port_event_unbind(evtchn_port_t port);
+
+#define XEN_ASSERT(cond)                                                                           \
+	do {                                                                                       \
+		if (__builtin_expect(!(cond), 0))                                                  \
+			xen_port_panic("%s:%d: broken invariant: %s", __FILE__, __LINE__, #cond);  \
+	} while (0)
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

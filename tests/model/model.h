@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The model hypervisor: Xen's semantics in a process, behind include/xen/hypercall.h, plus a port
+ * (include/xen/port.h) over it. Not mocks: machine memory is a memfd, a guest page is a mapping of
+ * its machine page at MODEL direct map + pfn * 4096, so that hypercall_update_va_mapping() really
+ * remaps and an exchange really moves bytes; a stale mapping shows as corrupted data or a fault.
+ *
+ * One machine and one domain (dom0 or domU) a process at a time. model_start() builds both,
+ * model_stop() takes them down and returns false when anything was left unbalanced.
+ *
+ * A breach of Xen's rules by the code under test (wrong size, exchange of a mapped page that Xen
+ * would refuse is NOT a breach but a refusal) prints the rule's name and aborts.
+ */
+#ifndef XENDMA_TESTS_MODEL_H
+#define XENDMA_TESTS_MODEL_H
+
+#include <xen/pci.h>
+#include <xen/setup.h>
+#include <xen/types.h>
+
+struct model_params {
+	const struct xen_e820_entry *e820; /* machine map; NULL: 1 GiB RAM with a PC's low hole */
+	unsigned int nr_e820;
+	uint64_t nr_pages;    /* of the domain; default 4096 (16 MiB) */
+	uint64_t max_pages;   /* the domain's limit (ballooning); default nr_pages */
+	bool domu;	      /* not dom0: lower order limit, no physdev mapping, no machine map */
+	bool contiguous;      /* give the domain contiguous MFNs; default scattered, high first */
+	bool no_setup;	      /* do not call xen_p2m_init() and xen_p2m_ram_add() for the test */
+	unsigned int nr_cpus; /* default 1 */
+	uint64_t seed;	      /* scatter order; 0: a fixed default */
+};
+
+/* @params NULL: all defaults. Ends the test on any failure. */
+void model_start(const struct model_params *params);
+/* True when frames, references, ports, PIRQs and port allocations all balance. What does not is
+ * printed. */
+bool model_stop(void);
+
+/* The domain builder's P2M list and the machine address of each page: for no_setup tests. */
+uint64_t *model_mfn_list(void);
+uint64_t model_nr_pages(void);
+
+/* Kinds of calls that are counted and that can fail. */
+enum model_call {
+	MODEL_MEMORY_OP,
+	MODEL_MMU_UPDATE,
+	MODEL_UPDATE_VA_MAPPING,
+	MODEL_MMUEXT_OP,
+	MODEL_MULTICALL,
+	MODEL_EVENT_CHANNEL_OP,
+	MODEL_PHYSDEV_OP,
+	MODEL_GRANT_TABLE_OP,
+	MODEL_SCHED_OP,
+	MODEL_CONSOLE_IO,
+	MODEL_XEN_VERSION,
+	MODEL_ALLOC_PAGES, /* xen_port_alloc_pages */
+	MODEL_ALLOC,	   /* xen_port_alloc */
+	MODEL_VM_ALLOC,	   /* xen_port_vm_alloc */
+	MODEL_NR_CALLS
+};
+uint64_t model_calls(enum model_call kind);
+/* Hypercalls of every kind (not the port's allocations); calls inside a multicall count once. */
+uint64_t model_hypercalls(void);
+/* From now on let call number @nth (1 = the next) of @kind fail once with @err (negative errno;
+ * ignored for allocations). 0 turns it off. */
+void model_fail(enum model_call kind, uint64_t nth, int err);
+/* Let XENMEM_exchange stop after @nr extents with -ENOMEM; ~0 turns it off. */
+void model_exchange_stops_after(uint64_t nr);
+
+/* Frames free for allocation below 2^@bits. model_reserve_below() takes them away (a full zone). */
+uint64_t model_free_frames(unsigned int bits);
+void model_reserve_below(unsigned int bits);
+
+/* What a device sees: machine memory by machine address. False, nothing done, when part of the
+ * range is not RAM that belongs to the domain. */
+bool model_dma_read(dma_addr_t addr, void *buf, size_t size);
+bool model_dma_write(dma_addr_t addr, const void *buf, size_t size);
+
+/* P2M and M2P bijective, every frame of the domain in the P2M once, kernel mappings agree with the
+ * P2M, frame count as Xen's. Prints the first fault. */
+bool model_check(void);
+
+/* Fire event @port: calls the handler bound with xen_port_event_bind(). */
+void model_event(evtchn_port_t port);
+
+/* Time for xen_port_clock_ns(): runs only when told to. */
+void model_clock_advance(uint64_t ns);
+
+/* Log lines that the library wrote since the start, per level; the text of the last one. */
+unsigned int model_log_lines(enum xen_port_log_level level);
+const char *model_last_log(void);
+
+/*
+ * Run @fn, which must end in xen_port_panic(): true and the message in model_last_log() if it
+ * does. (setjmp: what @fn held stays held; stop and start the model afterwards.)
+ */
+bool model_expect_panic(void (*fn)(void *arg), void *arg);
+
+/*
+ * Model PCI: config space of functions given by the test, with real BAR sizing semantics.
+ */
+struct model_pci_bar {
+	uint64_t addr; /* initial address */
+	uint64_t size; /* power of two; 0: none */
+	bool io, is64, prefetch;
+};
+struct model_pci_function {
+	struct xen_pci_addr addr;
+	uint16_t vendor, device;
+	uint32_t class_code;
+	struct model_pci_bar bar[6];
+	struct model_pci_bar rom;
+	bool multifunction;
+	uint8_t interrupt_pin;
+	/* A bridge: */
+	bool bridge;
+	uint8_t secondary, subordinate;
+	uint64_t window_start, window_end; /* [start, end]; end < start: closed */
+	uint64_t pref_start, pref_end;
+	bool pref_is64;
+	/* Capabilities: */
+	bool msi;
+	unsigned int msix_entries; /* 0: none; table in bar msix_bar at offset 0 */
+	uint8_t msix_bar;
+};
+/* Plug and unplug. Plugging at an address taken replaces it. */
+void model_pci_plug(const struct model_pci_function *function);
+void model_pci_unplug(struct xen_pci_addr addr);
+extern const struct xen_pci_config model_pci_config;
+/* Raw config bytes of a plugged function, for hostile devices (4096 bytes); NULL if absent. */
+uint8_t *model_pci_raw(struct xen_pci_addr addr);
+/* Is the function known to Xen (PHYSDEVOP_pci_device_add)? */
+bool model_pci_known(struct xen_pci_addr addr);
+
+#endif

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: MIT
+# Unit tests: one Check program a source file, linked with the hosted library and the model.
+#   make unit                   all       make unit T=swiotlb           one program
+#   make unit T=swiotlb C=name  one case  make unit SAN=asan            under ASan and UBSan
+
+UNITS := ranges p2m mmu contiguous setup balloon swiotlb coherent dma dma-debug pci pirq model
+MODEL_SRC := $(wildcard tests/model/*.c)
+
+UNITS_HERE := $(patsubst tests/unit/test_%.c,%,$(wildcard $(UNITS:%=tests/unit/test_%.c)))
+
+$(HOST)/libhosted.a: $(call host_obj,$(LIB_SRC) $(MODEL_SRC))
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(HOST)/test_%: $(HOST)/tests/unit/test_%.o $(HOST)/libhosted.a
+	@$(if $(Q),printf '  LINK    %s\n' '$@')
+	$(Q)$(CC) $(SAN_$(SAN)) -o $@ $< $(HOST)/libhosted.a $$(pkg-config --libs check) -lpthread
+
+.PRECIOUS: $(HOST)/%.o
+
+.PHONY: unit
+unit: $(patsubst %,$(HOST)/test_%,$(if $(T),$(T),$(UNITS_HERE))) ## unit tests; T=name, C=case, SAN=asan
+	$(Q)for t in $^; do $(if $(C),CK_RUN_CASE='$(C)') $$t || exit 1; done

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What every unit test program is made of: a table of named cases, each run in a process of its
+ * own, and one line of result. Names are sentences and unique in the table.
+ *
+ *	static const struct unit_case cases[] = {
+ *		{"an empty set holds nothing", empty_set},
+ *	};
+ *	UNIT_MAIN("ranges", cases)
+ *
+ * A failure prints where it was, the seed, and the command that runs just this case again. The
+ * exit code is 0 only if at least one case ran and none failed.
+ */
+#ifndef XENDMA_TESTS_UNIT_H
+#define XENDMA_TESTS_UNIT_H
+
+#include <check.h>
+#include <inttypes.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct unit_case {
+	const char *name;
+	void (*run)(void);
+};
+
+#define UNIT_TIMEOUT_S 120
+#define UNIT_SEED_DEFAULT 0x9e3779b97f4a7c15ULL
+
+static const struct unit_case *unit_cases;
+
+/* The seed of this run: fixed, or $UNIT_SEED. */
+static inline uint64_t unit_seed(void)
+{
+	const char *seed = getenv("UNIT_SEED");
+
+	return seed ? strtoull(seed, NULL, 0) : UNIT_SEED_DEFAULT;
+}
+
+/* The next number of the sequence that @state (start it with unit_seed()) stands in. */
+static inline uint64_t unit_random(uint64_t *state)
+{
+	uint64_t x = *state += 0x9e3779b97f4a7c15ULL;
+
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+	return x ^ (x >> 31);
+}
+
+START_TEST(unit_run_case)
+{
+	unit_cases[_i].run();
+}
+END_TEST
+
+static inline void unit_report(const char *program, SRunner *runner)
+{
+	int nr = srunner_ntests_failed(runner);
+	TestResult **failed = srunner_failures(runner);
+
+	for (int i = 0; i < nr; i++) {
+		const char *name = tr_tcname(failed[i]);
+
+		fprintf(stderr, "%s: FAILED: %s\n  %s:%d: %s\n  again: ", program, name,
+			tr_lfile(failed[i]), tr_lno(failed[i]), tr_msg(failed[i]));
+		fprintf(stderr, "make unit T=%s C=\"%s\" UNIT_SEED=0x%" PRIx64 "\n", program, name,
+			unit_seed());
+	}
+	free(failed);
+}
+
+static inline int unit_main(const char *program, const struct unit_case *cases, int nr)
+{
+	Suite *suite = suite_create(program);
+	SRunner *runner;
+	int ran, failed;
+
+	unit_cases = cases;
+	for (int i = 0; i < nr; i++) {
+		TCase *tcase = tcase_create(cases[i].name);
+
+		tcase_add_loop_test(tcase, unit_run_case, i, i + 1);
+		tcase_set_timeout(tcase, UNIT_TIMEOUT_S);
+		suite_add_tcase(suite, tcase);
+	}
+	runner = srunner_create(suite);
+	srunner_set_fork_status(runner, CK_FORK);
+	srunner_run_all(runner, CK_SILENT);
+	ran = srunner_ntests_run(runner);
+	failed = srunner_ntests_failed(runner);
+	unit_report(program, runner);
+	printf("%s: %d passed, %d failed\n", program, ran - failed, failed);
+	if (!ran)
+		fprintf(stderr, "%s: no case of that name\n", program);
+	srunner_free(runner);
+	return ran && !failed ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+#define UNIT_MAIN(program, cases)                                                                  \
+	int main(void)                                                                             \
+	{                                                                                          \
+		return unit_main(program, cases, sizeof(cases) / sizeof((cases)[0]));              \
+	}
+
+#endif

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 # xendma. `make help` lists what can be made; O=dir builds elsewhere, V=1 shows commands.
 
-MAKEFLAGS += --no-builtin-rules
+MAKEFLAGS += --no-builtin-rules --no-print-directory
 .SUFFIXES:
+.DELETE_ON_ERROR:
 .DEFAULT_GOAL := all
 
 O ?= build
@@ -12,6 +13,17 @@ ifeq ($(origin CC),default)
 CC := gcc
 endif
 AR ?= ar
+
+# These goals install what is missing, or need no compiler.
+NO_TOOLS := check check-long demo setup help clean boot-list fmt fmt-check shellcheck
+ifneq ($(filter-out $(NO_TOOLS),$(or $(MAKECMDGOALS),all)),)
+ifeq ($(shell command -v $(firstword $(CC))),)
+$(error no compiler '$(CC)': install gcc, give CC=, or let `make setup` install what is missing)
+endif
+ifneq ($(shell printf '\#include <xen/xen.h>\n' | $(CC) -E -x c - >/dev/null 2>&1; echo $$?),0)
+$(error no Xen public headers: install libxen-dev, or let `make setup` install what is missing)
+endif
+endif
 
 # --- what the library is made of, bottom floor first ---------------------------------------------
 LIB_SRC := \
@@ -47,7 +59,7 @@ HOST_CFLAGS := $(BASE_CFLAGS) $(CFLAGS) $(SAN_$(SAN)) -Itests
 
 host_obj = $(patsubst %.c,$(HOST)/%.o,$(1))
 
-$(HOST)/%.o: %.c
+$(HOST)/%.o: %.c $(HOST)/.flags
 	@mkdir -p $(@D)
 	@$(if $(Q),printf '  CC      %s\n' '$@')
 	$(Q)$(CC) $(HOST_CFLAGS) -c -o $@ $<
@@ -60,12 +72,12 @@ FREE := $(O)/free
 
 free_obj = $(patsubst %.c,$(FREE)/%.o,$(patsubst %.S,$(FREE)/%.o,$(1)))
 
-$(FREE)/%.o: %.c
+$(FREE)/%.o: %.c $(FREE)/.flags
 	@mkdir -p $(@D)
 	@$(if $(Q),printf '  CC      %s\n' '$@')
 	$(Q)$(CC) $(KERNEL_CFLAGS) -c -o $@ $<
 
-$(FREE)/%.o: %.S
+$(FREE)/%.o: %.S $(FREE)/.flags
 	@mkdir -p $(@D)
 	@$(if $(Q),printf '  AS      %s\n' '$@')
 	$(Q)$(CC) $(KERNEL_CFLAGS) -D__ASSEMBLY__ -c -o $@ $<
@@ -74,11 +86,27 @@ $(O)/libxendma.a: $(call free_obj,$(LIB_SRC))
 	@$(if $(Q),printf '  AR      %s\n' '$@')
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
+# Objects depend on these files, which change when the compiler or its flags do.
+$(HOST)/.flags: FLAGS = $(CC) $(HOST_CFLAGS)
+$(FREE)/.flags: FLAGS = $(CC) $(KERNEL_CFLAGS)
+$(HOST)/.flags $(FREE)/.flags: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(FLAGS)' | cmp -s - $@ || printf '%s\n' '$(FLAGS)' >$@
+
+.PHONY: FORCE
+FORCE:
+
 .PHONY: all
 all: $(O)/libxendma.a ## build the library
 
+.PHONY: clean
+clean: ## remove what was built, but not what was downloaded
+	$(Q)rm -rf $(addprefix $(O)/,host host-asan host-tsan free guest guest.elf libxendma.a \
+		xendma.pc boot check demo install)
+
 .PHONY: help
 help: ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+	@printf 'make TARGET [O=build] [CC=gcc|clang-14] [V=1]\n\n'
+	@grep -hE '^[a-z-]+:.*##' Makefile mk/*.mk | sed -E 's/:.*## /\t/' | expand -t 18
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -19,4 +19,5 @@ $(HOST)/test_%: $(HOST)/tests/unit/test_%.o $(HOST)/libhosted.a
 
 .PHONY: unit
 unit: $(patsubst %,$(HOST)/test_%,$(if $(T),$(T),$(UNITS_HERE))) ## unit tests; T=name, C=case, SAN=asan
-	$(Q)for t in $^; do $(if $(C),CK_RUN_CASE='$(C)') $$t || exit 1; done
+	$(Q)$(if $(C),CK_RUN_CASE='$(C)') scripts/unit-run.sh 'unit$(if $(SAN), $(SAN))' \
+		'make unit$(if $(SAN), SAN=$(SAN))' $^

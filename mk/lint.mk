@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: MIT
+# Checks that run nothing: format, headers, symbols, shell scripts.
+
+CLANG_FORMAT ?= clang-format-14
+C_FILES = $(sort $(shell find include lib arch drivers tests tools -name '*.[ch]' 2>/dev/null))
+SHELL_FILES := .ci/run $(wildcard scripts/*.sh tests/*/*.sh)
+
+.PHONY: fmt
+fmt: ## put all C files into the project's format
+	$(Q)$(CLANG_FORMAT) -i $(C_FILES)
+
+.PHONY: fmt-check
+fmt-check: ## is every C file in the project's format?
+	$(Q)scripts/each.sh fmt-check '$(CLANG_FORMAT) --dry-run -Werror' $(C_FILES)
+
+.PHONY: headers-check
+headers-check: ## does each public header compile alone, as C and as C++?
+	$(Q)scripts/headers-check.sh include
+
+.PHONY: symbols
+symbols: $(O)/libxendma.a ## does the library need and export just what it may?
+	$(Q)CC='$(CC)' scripts/symbols.sh $< include
+
+.PHONY: shellcheck
+shellcheck: ## are the shell scripts clean?
+	$(Q)scripts/each.sh shellcheck 'shellcheck -x -P SCRIPTDIR' $(SHELL_FILES)
+
+.PHONY: lint
+lint: fmt-check headers-check symbols shellcheck ## all four

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Does the boot harness tell right from wrong? Runs it with a QEMU that only says what a scenario's
+# `qemu` arguments tell it to, and looks at the verdict: selftest.sh BUILD-FOLDER
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/../../scripts/tally.sh"
+
+O=$(mkdir -p "${1:?build folder}/boot-selftest" && cd "$1/boot-selftest" && pwd) || exit 1
+export O SCENARIOS=$O/scenarios QEMU=$O/qemu XEN=''
+mkdir -p "$O/xen" && touch "$O/xen/debian" "$O/guest.elf"
+
+cat >"$QEMU" <<'QEMU'
+#!/usr/bin/env bash
+while [ $# -gt 0 ]; do
+	case $1 in
+	say) printf '%s\r\n' "${2//_/ }"; shift ;;
+	sleep) sleep "$2"; shift ;;
+	exit) exit "$2" ;;
+	esac
+	shift
+done
+exit 0
+QEMU
+chmod +x "$QEMU"
+: >"$SCENARIOS"
+
+# expect VERDICT NAME QEMU-ARGS [KEY = VALUE]: VERDICT is what the harness' output must match.
+expect()
+{
+	local verdict=$1 name=$2
+
+	printf '[%s]\nqemu = %s\nseconds = 1\n%s\n' "$name" "$3" "${4:-}" >"$SCENARIOS"
+	"$here/boot.sh" run "$name" >"$O/$name.out" 2>&1
+	printf 'status %d\n' $? >>"$O/$name.out"
+	if tr '\n' ' ' <"$O/$name.out" | tr -d '\r' | grep -qE "$verdict"; then
+		pass "$name"
+	else
+		cat "$O/$name.out"
+		fail "$name: no match for: $verdict"
+	fi
+}
+
+good='say xendma:_3_passed,_0_failed,_1_skipped'
+bad='say xendma:_2_passed,_1_failed,_0_skipped'
+
+expect 'boot: 3 passed, 0 failed, 1 skipped status 0' passes "$good"
+expect '1 failed .*boot: 2 passed, 1 failed, 0 skipped status 1' fails "$bad"
+expect 'no verdict.*boot: 0 passed, 1 failed, 0 skipped status 1' silent 'say hello'
+expect 'hang.*boot: 3 passed, 1 failed, 1 skipped status 1' hangs "$good sleep 9"
+expect 'QEMU ended with status 3.*, 1 failed, . skipped status 1' qemu-dies "$good exit 3"
+expect 'crash: Panic on CPU.*, 1 failed, . skipped status 1' xen-panics \
+	"say Panic_on_CPU_0: $good"
+expect 'nothing passed.*, 1 failed, 5 skipped status 1' only-skips \
+	'say xendma:_0_passed,_0_failed,_5_skipped'
+expect 'boot: 1 passed, 0 failed, 0 skipped status 0' expected-failure \
+	"say no_edu $bad" 'expect = no edu'
+expect 'no console line.*, 1 failed, 0 skipped status 1' other-failure \
+	"say no_nvme $bad" 'expect = no edu'
+expect 'should have failed.*, 1 failed, . skipped status 1' unexpected-pass \
+	"say no_edu $good" 'expect = no edu'
+expect 'hang.*, 1 failed, 0 skipped status 1' expected-failure-hangs \
+	"say no_edu $bad sleep 9" 'expect = no edu'
+tally_end boot-selftest

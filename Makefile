@@ -44,8 +44,6 @@ LIB_SRC := \
 # While the house is being built: what is not there yet is left out.
 LIB_SRC := $(wildcard $(LIB_SRC))
 
-include $(wildcard mk/*.mk)
-
 WARN := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wvla \
 	-Wno-unused-parameter
 CFLAGS ?= -O2 -g
@@ -84,7 +82,9 @@ $(FREE)/%.o: %.S $(FREE)/.flags
 
 $(O)/libxendma.a: $(call free_obj,$(LIB_SRC))
 	@$(if $(Q),printf '  AR      %s\n' '$@')
-	$(Q)rm -f $@ && $(AR) rcs $@ $^
+	$(Q)mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $^
+
+include $(wildcard mk/*.mk)
 
 # Objects depend on these files, which change when the compiler or its flags do.
 $(HOST)/.flags: FLAGS = $(CC) $(HOST_CFLAGS)

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: MIT
+# The reference guest: the boot kernel, the library and tests/guest in one PV image.
+#   build/guest.elf        what Xen boots     build/guest.debug      the same with debug information
+
+BOOT := arch/x86/xen/boot
+BOOT_SRC := arch/x86/xen/hypercall.c \
+	$(addprefix $(BOOT)/,head.S entry.S start.c traps.c crash.c console.c format.c string.c \
+	lock.c event.c)
+GUEST_SRC := $(wildcard $(addprefix tests/guest/,main.c))
+GUEST_OBJ = $(call free_obj,$(BOOT_SRC) $(GUEST_SRC))
+GUEST_MAX := 1048576
+
+$(FREE)/$(BOOT)/%.o $(FREE)/tests/guest/%.o: KERNEL_CFLAGS += -I$(BOOT)
+
+GUEST_LD = $(CC) $(CFLAGS) -nostdlib -static -no-pie -Wl,-T,$(BOOT)/guest.lds -Wl,--build-id=none \
+	-Wl,-z,max-page-size=4096,-z,noexecstack
+
+# Twice: the code symbols of the first image go into the second, behind all code.
+$(O)/guest.debug: $(GUEST_OBJ) $(O)/libxendma.a $(BOOT)/guest.lds $(BOOT)/symbols.sh
+	@$(if $(Q),printf '  LINK    %s\n' '$@')
+	$(Q)$(BOOT)/symbols.sh nm >$@.S && $(CC) -c -o $@.symbols.o $@.S
+	$(Q)$(GUEST_LD) -o $@.first $(GUEST_OBJ) $@.symbols.o $(O)/libxendma.a
+	$(Q)$(BOOT)/symbols.sh nm $@.first >$@.S && $(CC) -c -o $@.symbols.o $@.S
+	$(Q)$(GUEST_LD) -o $@ $(GUEST_OBJ) $@.symbols.o $(O)/libxendma.a
+	$(Q)rm -f $@.first $@.S $@.symbols.o
+
+$(O)/guest.elf: $(O)/guest.debug
+	$(Q)objcopy --strip-all $< $@
+	$(Q)size=$$(stat -c %s $@); [ $$size -lt $(GUEST_MAX) ] || \
+		{ echo "$@: $$size bytes, must stay below $(GUEST_MAX)" >&2; rm -f $@; exit 1; }
+
+.PHONY: guest
+guest: $(O)/guest.elf ## build the reference guest

@@ -27,3 +27,8 @@ boot-check: $(O)/guest.elf setup-xen ## boot scenarios on real Xen; B=name, TAG=
 .PHONY: boot-selftest
 boot-selftest: ## does the boot harness tell right from wrong?
 	$(Q)tests/boot/selftest.sh $(O)
+
+.PHONY: demo
+demo: setup ## copy a disk through real DMA on three hosts; DISK=file of your own
+	$(Q)$(MAKE) -s $(O)/guest.elf
+	$(Q)$(BOOT_ENV) tests/boot/demo.sh '$(DISK)'

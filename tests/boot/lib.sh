@@ -65,9 +65,11 @@ last_line()
 	tr -d '\r' <"$1" | grep -v '^$' | tail -n 1
 }
 
-# nvme_disk ID FILE: QEMU arguments for an NVMe disk with serial ID, in the array qemu_disk.
+# nvme_disk ID FILE [WHERE]: QEMU arguments for an NVMe disk with serial ID, at address or bus WHERE,
+# in the array qemu_disk.
 nvme_disk()
 {
 	# shellcheck disable=SC2034 # for the caller
-	qemu_disk=(-drive "file=$2,if=none,id=$1,format=raw" -device "nvme,drive=$1,serial=$1")
+	qemu_disk=(-drive "file=$2,if=none,id=$1,format=raw"
+		-device "nvme,drive=$1,serial=$1${3:+,$3}")
 }

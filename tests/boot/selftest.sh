@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Does the boot harness tell right from wrong? Runs it with a QEMU that only says what a scenario's
-# `qemu` arguments tell it to, and looks at the verdict: selftest.sh BUILD-FOLDER
+# Do the boot harness and the demo tell right from wrong? Runs them with a QEMU that only says, and
+# does to the disks, what it is told to, and looks at the verdict: selftest.sh BUILD-FOLDER
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../../scripts/tally.sh"
@@ -12,6 +12,21 @@ mkdir -p "$O/xen" && touch "$O/xen/debian" "$O/guest.elf"
 
 cat >"$QEMU" <<'QEMU'
 #!/usr/bin/env bash
+for word in "$@"; do
+	case $word in
+	file=*,id=src,*) src=${word#file=} src=${src%%,*} ;;
+	file=*,id=dst,*) dst=${word#file=} dst=${dst%%,*} ;;
+	intel-iommu* | amd-iommu*) iommu=enabled ;;
+	esac
+done
+if [ -n "${dst:-}" ]; then
+	size=$(stat -c %s "$src")
+	echo "(XEN) I/O virtualisation ${iommu:-disabled}"
+	echo "xendma: demo bytes=$size bounced=$((size * 2)) direct=$size ns=1000000000" \
+		"hypercalls=1 pool_high=1 edu=8"
+	eval "$DEMO_DOES"
+	echo 'xendma: 1 passed, 0 failed, 0 skipped'
+fi
 while [ $# -gt 0 ]; do
 	case $1 in
 	say) printf '%s\r\n' "${2//_/ }"; shift ;;
@@ -61,4 +76,32 @@ expect 'should have failed.*, 1 failed, . skipped status 1' unexpected-pass \
 	"say no_edu $good" 'expect = no edu'
 expect 'hang.*, 1 failed, 0 skipped status 1' expected-failure-hangs \
 	"say no_edu $bad sleep 9" 'expect = no edu'
+
+# demo VERDICT NAME DOES: DOES is what the false QEMU does to $src and $dst.
+demo()
+{
+	DEMO_DOES=$3 "$here/demo.sh" "$disk" >"$O/$2.out" 2>&1
+	printf 'status %d\n' $? >>"$O/$2.out"
+	if tr '\n' ' ' <"$O/$2.out" | grep -qE "$1"; then
+		pass "$2"
+	else
+		cat "$O/$2.out"
+		fail "$2: no match for: $1"
+	fi
+}
+
+disk=$O/disk
+truncate -s 9999 "$disk"
+demo 'demo: 3 passed, 0 failed, 0 skipped status 0' demo-copies "cat \$src >\$dst"
+demo 'differ.*demo: 0 passed, 3 failed, 0 skipped status 1' demo-copies-not ':'
+demo 'differ.*demo: 0 passed, 3 failed, 0 skipped status 1' demo-last-byte \
+	"cat \$src >\$dst; printf x | dd of=\$dst bs=1 seek=12287 conv=notrunc status=none"
+demo 'EOF.*demo: 0 passed, 3 failed, 0 skipped status 1' demo-cut-short "head -c 9999 \$src >\$dst"
+demo 'source disk.*demo: 0 passed, 3 failed, 0 skipped status 1' demo-spoils-source \
+	"tee \$src <\$dst >/dev/null"
+truncate -s 0 "$disk"
+demo 'demo: 4096 bytes.*demo: 3 passed, 0 failed, 0 skipped status 0' demo-empty-disk \
+	"cat \$src >\$dst"
+disk=$O/absent
+demo 'demo: DISK=[^ ]*/absent is no file that can be read status 1' demo-no-disk ':'
 tally_end boot-selftest

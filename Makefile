@@ -29,8 +29,10 @@ endif
 LIB_SRC := \
 	lib/ranges.c \
 	arch/x86/xen/p2m.c \
+	arch/x86/xen/p2m-publish.c \
 	arch/x86/xen/mmu.c \
 	arch/x86/xen/contiguous.c \
+	arch/x86/xen/e820.c \
 	arch/x86/xen/setup.c \
 	drivers/xen/balloon.c \
 	drivers/xen/swiotlb.c \

@@ -52,8 +52,10 @@ void xen_mmio_unmap(volatile void *va, size_t size);
 
 /*
  * Point the kernel mapping of each of @nr RAM pages at @mfn[i]; XEN_INVALID_FRAME unmaps. In
- * multicall batches, one TLB flush of all CPUs at the end. @pfn[i] must have a kernel address.
- * 0 or the first error; entries before *@done (may be NULL) took effect, those from it on did not.
+ * multicall batches, one TLB flush of all CPUs at the end. @pfn[i] must have a kernel address
+ * (-XEN_EINVAL). Takes no memory. 0 or the first error; entries before *@done (may be NULL) took
+ * effect, entry *@done did not, and of those behind it some may have: asking for the same once more
+ * is harmless, and so is going back.
  */
 int xen_mmu_remap(const pfn_t *pfn, const mfn_t *mfn, size_t nr, size_t *done);
 

@@ -56,10 +56,15 @@ extern struct xen_p2m xen_p2m;
  */
 int xen_p2m_init(uint64_t *list, uint64_t nr);
 
+/* Forget the table: what was published is taken back, all memory returned to the port (the array
+ * is the caller's). Nobody may use the P2M any more until the next xen_p2m_init(). */
+void xen_p2m_fini(void);
+
 /*
  * Move to a larger array: @storage has room for @nr entries (nr >= the current number, page
  * aligned, mapped); old entries are copied, new ones INVALID. The old array is the caller's again.
- * Republishes when published. Call before other CPUs run. -XEN_EINVAL.
+ * Republishes when published. Call before other CPUs run. -XEN_EINVAL; when published also
+ * -XEN_ENOMEM. On error nothing was changed.
  */
 int xen_p2m_extend(uint64_t *storage, uint64_t nr);
 
@@ -124,9 +129,15 @@ int xen_p2m_identity_remove(pfn_t pfn, uint64_t nr);
  * Show the table to the toolstack through @arch (in the mapped shared_info): the three-level
  * frame list, max_pfn, and the linear view (p2m_vaddr, p2m_cr3, p2m_generation) for which @cr3_mfn
  * is the top-level page table that maps the array at its address. Pages for the list come from the
- * port and stay allocated. -XEN_ENOMEM.
+ * port and stay allocated. The array must lie where xen_port_virt_to_pfn() knows it. Above 2^27
+ * entries (512 GiB) the frame list cannot hold them: the linear view alone is published.
+ * -XEN_ENOMEM; -XEN_EINVAL: a page of the array is no RAM of ours.
  */
 int xen_p2m_publish(struct arch_shared_info *arch, mfn_t cr3_mfn);
+
+/* Does [va, va + size) touch the array or the published lists? Their frames must not change: an
+ * exchange of such pages is refused. */
+bool xen_p2m_in_table(const void *va, size_t size);
 
 /*
  * Look the whole table over: each populated entry's M2P points back and no MFN stands twice.

@@ -19,7 +19,9 @@
  * safe without a lock.
  *
  * Context: look-ups are lock-free and may run anywhere, against any number of changes; they see
- * each change whole or not at all. Changes lock the set themselves.
+ * each change whole or not at all. They never wait for a change, even one whose CPU was stopped in
+ * the middle of it: the set is kept twice, and readers use the copy that is not being changed.
+ * Changes lock the set themselves.
  */
 #ifndef XENDMA_XEN_RANGES_H
 #define XENDMA_XEN_RANGES_H
@@ -40,13 +42,18 @@ struct xen_range {
 
 struct xen_ranges_node;
 
-/* All-zero is an empty set. The fields are private. */
-struct xen_ranges {
+/* One of the two copies of a set: a balanced tree by address. */
+struct xen_ranges_tree {
 	struct xen_ranges_node *root;
 	struct xen_ranges_node *free; /* recycled nodes */
-	uint32_t seq;		      /* odd while a change is under way */
 	uint32_t nr;		      /* pieces */
-	uint32_t nr_nodes;	      /* nodes held, in use or recycled */
+};
+
+/* All-zero is an empty set. The fields are private. */
+struct xen_ranges {
+	struct xen_ranges_tree tree[2];
+	uint32_t seq;	   /* bit 0: the copy that readers use now */
+	uint32_t nr_nodes; /* nodes held for each copy, in use or recycled */
 	struct xen_lock lock;
 };
 
@@ -64,7 +71,8 @@ int xen_ranges_insert(struct xen_ranges *set, uint64_t start, uint64_t end, cons
  */
 int xen_ranges_erase(struct xen_ranges *set, uint64_t start, uint64_t end);
 
-/* Raise the count of every number in [start, end) by one. -XEN_EINVAL, -XEN_ENOMEM. */
+/* Raise the count of every number in [start, end) by one. -XEN_EINVAL, -XEN_ENOMEM; -XEN_ERANGE: a
+ * count would pass 2^32 - 1. */
 int xen_ranges_cover(struct xen_ranges *set, uint64_t start, uint64_t end);
 /* Lower it by one. -XEN_ENOENT: a number in it has count 0 (nothing was changed). */
 int xen_ranges_uncover(struct xen_ranges *set, uint64_t start, uint64_t end);

@@ -7,6 +7,8 @@
  * says RAM, identity where the E820 says hole or reserved. So pages that lie under holes are moved
  * out to free PFNs under RAM (the frame stays, P2M and M2P change), the holes below the end of the
  * E820 become identity, and RAM PFNs beyond what is populated stay INVALID, for the balloon.
+ * Identity reaches up to 4 GiB at least, where devices may sit in space that no entry lists; but a
+ * map that is one entry of RAM from 0 on describes no machine and makes no identity.
  *
  * Pages of the kernel image, start_info, page tables, P2M list or initrd cannot be moved by this
  * code: if one lies under a hole, set-up is refused before anything is changed, and the message
@@ -50,7 +52,7 @@ int xen_e820_read(bool machine, struct xen_e820_entry map[XEN_E820_MAX], unsigne
  * Sort @map by address and make it disjoint: where entries overlap the one that is not RAM wins,
  * higher type first; empty and wrapping entries go; neighbours of one type are joined. Partial
  * pages of RAM are cut off, other types grow to whole pages. Returns the new count (<= max);
- * -XEN_E2BIG when more than @max entries are needed.
+ * -XEN_E2BIG when more than @max (or XEN_E820_MAX) entries are needed: @map is in shreds then.
  */
 int xen_e820_sanitize(struct xen_e820_entry *map, unsigned int nr, unsigned int max);
 
@@ -91,8 +93,10 @@ int xen_setup_plan(const struct xen_setup_params *params, uint64_t *nr_entries);
 /*
  * Do it. -XEN_ENOSPC: the E820 has less RAM than nr_pages; -XEN_EBUSY: a pinned range lies under a
  * hole (logged by name); -XEN_ERANGE: the P2M array is too small (xen_setup_plan()); -XEN_EINVAL:
- * the map is not sanitized; -XEN_ENOMEM. On these nothing was changed. A refusal by the hypervisor
- * in mid-way is returned with what was moved so far in @result, P2M and M2P consistent.
+ * the map is not sanitized, a page to move has no frame, or there are RAM ranges already;
+ * -XEN_EEXIST: what would be RAM is identity already; -XEN_ENOMEM. On these nothing was changed. A
+ * refusal by the hypervisor in mid-way is returned with what was moved so far in @result, P2M and
+ * M2P consistent.
  */
 int xen_setup_memory(const struct xen_setup_params *params, struct xen_setup_result *result);
 

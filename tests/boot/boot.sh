@@ -127,7 +127,7 @@ run()
 all()
 {
 	local name pid jobs=${JOBS:-$(nproc)}
-	local -A name_of
+	local -A name_of=()
 
 	for name in $(names "$1"); do
 		[ ${#name_of[@]} -lt "$jobs" ] || reap

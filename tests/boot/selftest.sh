@@ -77,6 +77,15 @@ expect 'should have failed.*, 1 failed, . skipped status 1' unexpected-pass \
 expect 'hang.*, 1 failed, 0 skipped status 1' expected-failure-hangs \
 	"say no_edu $bad sleep 9" 'expect = no edu'
 
+printf '[%s]\ntags = short\nqemu = %s\n' one "$good" two "$bad" >"$SCENARIOS"
+printf '[three]\nqemu = %s\n' "$good" >>"$SCENARIOS"
+sums=$("$here/boot.sh" all short | tail -n 1)/$("$here/boot.sh" all | tail -n 1)
+if [ "$sums" = 'boot: 5 passed, 1 failed, 1 skipped/boot: 8 passed, 1 failed, 2 skipped' ]; then
+	pass sums
+else
+	fail "sums: $sums"
+fi
+
 # demo VERDICT NAME DOES: DOES is what the false QEMU does to $src and $dst.
 demo()
 {

@@ -68,6 +68,10 @@ $(HOST)/%.o: %.c $(HOST)/.flags
 KERNEL_CFLAGS := $(BASE_CFLAGS) $(CFLAGS) -ffreestanding -fno-stack-protector -fcf-protection=none \
 	-mno-red-zone -mgeneral-regs-only -fpie -fvisibility=hidden -fno-asynchronous-unwind-tables \
 	-fno-common
+# As gcc does by itself: no detour by a table of addresses to data of another file of one image.
+ifneq ($(findstring clang,$(CC)),)
+KERNEL_CFLAGS += -fdirect-access-external-data
+endif
 FREE := $(O)/free
 
 free_obj = $(patsubst %.c,$(FREE)/%.o,$(patsubst %.S,$(FREE)/%.o,$(1)))

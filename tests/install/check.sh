@@ -3,6 +3,7 @@
 # Installs into a staging folder, builds embed.c with nothing but what pkg-config says, and runs it:
 # check.sh BUILD-FOLDER
 set -u
+export LC_ALL=C
 here=$(dirname "$0")
 . "$here/../../scripts/tally.sh"
 
@@ -39,6 +40,42 @@ if "$stage/embed"; then
 	pass "the program runs"
 else
 	fail "the program does not run right"
+fi
+
+
+# blocks FILE: the C in a document.
+blocks()
+{
+	awk '/^```/ { on = $0 == "```c"; next } on' "$1"
+}
+
+# compile NAME: an object from standard input, against the installed headers.
+compile()
+{
+	# shellcheck disable=SC2046 # a list
+	"${CC:-gcc}" -std=gnu11 -Wall -Wextra -Werror -Wno-unused-parameter -x c -c - -o "$stage/$1.o" \
+		$(PKG_CONFIG_PATH=$pc PKG_CONFIG_SYSROOT_DIR=$stage pkg-config --cflags xendma)
+}
+
+if {
+	printf '#include <xen/dma.h>\nint f(void *buffer, size_t size);\n'
+	printf 'int f(void *buffer, size_t size)\n{\n'
+	blocks README.md
+	printf 'return 0;\n}\n'
+} | compile readme; then
+	pass "README.md's example compiles"
+else
+	fail "README.md's example does not compile"
+fi
+
+declared=$("${CC:-gcc}" -E -P -Iinclude -x c include/xen/port.h |
+	grep -oE '\bxen_port_[a-z_]+\(' | tr -d '(' | sort -u)
+if blocks docs/porting.md | compile porting &&
+	[ "$(nm -g --defined-only "$stage/porting.o" | awk '{ print $3 }' | sort)" = "$declared" ]
+then
+	pass "docs/porting.md's examples are a whole port"
+else
+	fail "docs/porting.md's examples are not just the functions of port.h"
 fi
 
 "${MAKE:-make}" -s uninstall O="$build" DESTDIR="$stage" PREFIX=/opt/x

@@ -15,6 +15,7 @@
 #define XENDMA_TESTS_MODEL_H
 
 #include <xen/pci.h>
+#include <xen/port.h>
 #include <xen/setup.h>
 #include <xen/types.h>
 
@@ -32,9 +33,22 @@ struct model_params {
 
 /* @params NULL: all defaults. Ends the test on any failure. */
 void model_start(const struct model_params *params);
-/* True when frames, references, ports, PIRQs and port allocations all balance. What does not is
- * printed. */
+/*
+ * True when model_check() holds, every frame is accounted for, no PTE is stale, and no event
+ * channel, PIRQ, lock or address space is left. What does not balance is printed. Pages and objects
+ * that the library holds in pools are the test's to judge: model_allocs().
+ */
 bool model_stop(void);
+
+/* What the library holds of the port's memory now. */
+struct model_allocs {
+	uint64_t pages;	     /* by xen_port_alloc_pages() */
+	uint64_t objects;    /* by xen_port_alloc() */
+	uint64_t bytes;	     /* of these objects */
+	uint64_t vm_pages;   /* by xen_port_vm_alloc() */
+	uint64_t free_pages; /* that xen_port_alloc_pages() still has, in whatever pieces */
+};
+struct model_allocs model_allocs(void);
 
 /* The domain builder's P2M list and the machine address of each page: for no_setup tests. */
 uint64_t *model_mfn_list(void);
@@ -64,10 +78,12 @@ uint64_t model_hypercalls(void);
 /* From now on let call number @nth (1 = the next) of @kind fail once with @err (negative errno;
  * ignored for allocations). 0 turns it off. */
 void model_fail(enum model_call kind, uint64_t nth, int err);
-/* Let XENMEM_exchange stop after @nr extents with -ENOMEM; ~0 turns it off. */
+/* Let every XENMEM_exchange stop after @nr of its extents (the larger kind, where in and out
+ * differ) with -ENOMEM; ~0 turns it off. */
 void model_exchange_stops_after(uint64_t nr);
 
-/* Frames free for allocation below 2^@bits. model_reserve_below() takes them away (a full zone). */
+/* Frames free for allocation below 2^@bits. model_reserve_below() takes them away (a full zone)
+ * and gives back what it took before; 0 takes none. */
 uint64_t model_free_frames(unsigned int bits);
 void model_reserve_below(unsigned int bits);
 
@@ -76,12 +92,41 @@ void model_reserve_below(unsigned int bits);
 bool model_dma_read(dma_addr_t addr, void *buf, size_t size);
 bool model_dma_write(dma_addr_t addr, const void *buf, size_t size);
 
+/* An extra reference to a frame of the domain (a grant, a second mapping), or its end: @change is
+ * +1 or -1. With references beside the kernel's mapping Xen refuses to exchange it. */
+void model_page_ref(mfn_t mfn, int change);
+/* Make a frame of the domain a pinned page table (not mapped writable), or ordinary again. */
+void model_page_table(mfn_t mfn, bool set);
+
+/* The PTE behind a kernel address, 0 if not mapped: what Xen made of it, cache bits included. */
+uint64_t model_pte(const volatile void *va);
+/* PTEs that were present, were changed, and have not been flushed from every CPU's TLB since. */
+uint64_t model_stale_ptes(void);
+
+/* The contents of an MMIO frame, as a device would see its registers: an own mapping of the page
+ * that the guest maps. Pages keep what is written; nothing reacts. */
+void *model_mmio(mfn_t mfn);
+/* domU: allow it to map the frames (dom0 may map all that is not RAM). It then counts as a domain
+ * with devices: exchange up to order 12. */
+void model_permit_iomem(mfn_t mfn, uint64_t nr);
+/* Give the domain a memory map of its own, the machine's, for XENMEM_memory_map (e820_host). */
+void model_give_map(void);
+
 /* P2M and M2P bijective, every frame of the domain in the P2M once, kernel mappings agree with the
  * P2M, frame count as Xen's. Prints the first fault. */
 bool model_check(void);
 
 /* Fire event @port: calls the handler bound with xen_port_event_bind(). */
 void model_event(evtchn_port_t port);
+
+/* Mask a port as the kernel would in shared_info (unmasked when opened), or unmask it. */
+void model_event_mask(evtchn_port_t port, bool masked);
+/* EOIs that Xen got for a PIRQ since it was mapped; PIRQs that are mapped. */
+uint64_t model_pirq_eois(int pirq);
+unsigned int model_pirqs(void);
+
+/* Which CPU the calling thread is, for xen_port_cpu(); 0 until told. */
+void model_set_cpu(unsigned int cpu);
 
 /* Time for xen_port_clock_ns(): runs only when told to. */
 void model_clock_advance(uint64_t ns);

@@ -8,8 +8,8 @@
  *	};
  *	UNIT_MAIN("ranges", cases)
  *
- * A failure prints where it was, the seed, and the command that runs just this case again. The
- * exit code is 0 only if at least one case ran and none failed.
+ * Check's summary line is followed, for each failure, by where it was, the seed, and the command
+ * that runs just this case again. The exit code is 0 only if at least one case ran and none failed.
  */
 #ifndef XENDMA_TESTS_UNIT_H
 #define XENDMA_TESTS_UNIT_H
@@ -86,11 +86,11 @@ static inline int unit_main(const char *program, const struct unit_case *cases, 
 	}
 	runner = srunner_create(suite);
 	srunner_set_fork_status(runner, CK_FORK);
-	srunner_run_all(runner, CK_SILENT);
+	srunner_run_all(runner, CK_MINIMAL); /* scripts/unit-run.sh reads the sum */
+	fflush(stdout);
 	ran = srunner_ntests_run(runner);
 	failed = srunner_ntests_failed(runner);
 	unit_report(program, runner);
-	printf("%s: %d passed, %d failed\n", program, ran - failed, failed);
 	if (!ran)
 		fprintf(stderr, "%s: no case of that name\n", program);
 	srunner_free(runner);

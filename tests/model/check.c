@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Start, stop, and the invariants between the model's tables and the library's: every frame of the
+ * domain is behind exactly one PFN, its M2P entry names that PFN, the kernel maps it there, once.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include <model/internal.h>
+#include <xen/mmu.h>
+#include <xen/p2m.h>
+
+void model_start(const struct model_params *params)
+{
+	int rc;
+
+	if (model.running)
+		model_breach("model_start: it runs");
+	memset(&model, 0, sizeof(model));
+	if (params)
+		model.params = *params;
+	model.exchange_stop = ~0ULL;
+	model.running = true;
+	model_log_reset();
+	lock_reset();
+	machine_start();
+	port_start();
+	event_start();
+	physdev_start();
+	if (model.params.no_setup)
+		return;
+	rc = xen_p2m_init(model.mfn_list, model.params.nr_pages);
+	if (!rc)
+		rc = xen_p2m_ram_add(mk_pfn(0), model.params.max_pages, "RAM", NULL);
+	if (rc)
+		model_breach("model_start: the P2M cannot be set up: %d", rc);
+	memset(model.calls, 0, sizeof(model.calls));
+	model.hypercalls = 0;
+}
+
+static bool fault(const char *what, uint64_t pfn, uint64_t mfn)
+{
+	fprintf(stderr, "model_check: %s: pfn %llx mfn %llx\n", what, (unsigned long long)pfn,
+		(unsigned long long)mfn);
+	return false;
+}
+
+static bool check_page(uint64_t pfn, uint64_t mfn, uint8_t *seen)
+{
+	const struct frame *frame = &model.frames[mfn];
+	uint64_t pte = pfn < model.direct_pages ? model.pte[pfn] : 0;
+
+	if (!frame_is_domains(mfn))
+		return fault("the P2M names a frame that is not the domain's", pfn, mfn);
+	if (seen[mfn])
+		return fault("the P2M names a frame twice", pfn, mfn);
+	seen[mfn] = 1;
+	if (model.m2p[mfn] != pfn)
+		return fault("the M2P disagrees with the P2M", pfn, mfn);
+	if (!(pte & XEN_PTE_PRESENT) || (pte & XEN_PTE_FRAME_MASK) >> XEN_PAGE_SHIFT != mfn)
+		return fault("the kernel does not map the page where it should", pfn, mfn);
+	if (frame->refs != 1)
+		return fault("the frame has other references", pfn, mfn);
+	return true;
+}
+
+/* The domain's frames, by the frame table. */
+static bool check_count(uint64_t populated)
+{
+	uint64_t owned = 0;
+
+	for (uint64_t mfn = 0; mfn < model.max_page; mfn++)
+		owned += model.frames[mfn].owner == OWNER_DOMAIN;
+	if (owned != model.tot_pages)
+		return fault("frames owned differ from the domain's total", owned, model.tot_pages);
+	if (populated != owned)
+		return fault("frames lost: in the P2M / owned", populated, owned);
+	return true;
+}
+
+static bool check_tables(void)
+{
+	bool have = xen_p2m.nr;
+	const uint64_t *list = have ? xen_p2m.entry : model.mfn_list;
+	uint64_t nr = have ? xen_p2m.nr : model.params.nr_pages, populated = 0;
+	uint8_t *seen = model_reserve(model.max_page);
+	bool ok = true;
+
+	for (uint64_t pfn = 0; pfn < nr && ok; pfn++) {
+		if (list[pfn] & XEN_P2M_FOREIGN)
+			continue; /* invalid or another domain's */
+		if (list[pfn] >= model.max_page)
+			ok = fault("the P2M names no frame", pfn, list[pfn]);
+		else
+			ok = check_page(pfn, list[pfn], seen);
+		populated++;
+	}
+	for (uint64_t pfn = 0; pfn < model.direct_pages && ok; pfn++)
+		if ((model.pte[pfn] & XEN_PTE_PRESENT) && (pfn >= nr || (list[pfn] >> 63)))
+			ok = fault("the kernel maps a page that is not populated", pfn,
+				   (model.pte[pfn] & XEN_PTE_FRAME_MASK) >> XEN_PAGE_SHIFT);
+	model_release(seen, model.max_page);
+	return ok && check_count(populated);
+}
+
+bool model_check(void)
+{
+	bool ok;
+
+	model_enter();
+	ok = check_tables();
+	model_leave();
+	return ok;
+}
+
+/* Nothing between the tables of the machine itself. */
+static bool check_machine(void)
+{
+	uint64_t free_frames = 0;
+
+	for (uint64_t mfn = 0; mfn < model.max_page; mfn++)
+		free_frames += model.frames[mfn].owner == OWNER_FREE && mfn && machine_is_ram(mfn);
+	if (free_frames != model.heap.nr_free)
+		return fault("free frames are not in the heap", free_frames, model.heap.nr_free);
+	return true;
+}
+
+bool model_stop(void)
+{
+	bool ok = model_check();
+
+	model_enter();
+	ok = check_machine() && ok;
+	model_leave();
+	if (model.nr_stale)
+		ok = fault("PTEs were changed and no TLB flush followed", model.nr_stale, 0);
+	if (model_allocs().vm_pages)
+		ok = fault("address space was not given back", model_allocs().vm_pages, 0);
+	if (!locks_all_free())
+		ok = fault("a lock is held", 0, 0);
+	ok = event_stop() && ok;
+	ok = physdev_stop() && ok;
+	machine_stop();
+	model.running = false;
+	return ok;
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Between the model's own files. One machine a process, in `model`; everything that a hypercall
+ * touches is under one lock (model_enter()), taken by hypercall.c and by the functions of model.h.
+ */
+#ifndef XENDMA_TESTS_MODEL_INTERNAL_H
+#define XENDMA_TESTS_MODEL_INTERNAL_H
+
+#include <pthread.h>
+#include <stdarg.h>
+
+#include <model/model.h>
+#include <xen/hypercall.h>
+#include <xen/port.h>
+
+#define M2P_CHUNK_SHIFT 18 /* MFNs covered by 2 MiB of M2P */
+#define M2P_CHUNK (1UL << M2P_CHUNK_SHIFT)
+#define MAX_ORDER 18 /* of the machine's heap, as Xen's */
+#define NR_ZONES 41  /* zone z: MFNs in [2^(z-1), 2^z) */
+#define NONE UINT32_MAX
+
+/* A buddy allocator over numbers below 2^32: frames of the machine, PFNs of the port. */
+struct buddy {
+	uint32_t *next, *prev; /* of a free block, by its first number */
+	uint8_t *order;	       /* of a free block, plus one; 0: no free block starts here */
+	uint32_t head[NR_ZONES + 1][MAX_ORDER + 1];
+	uint64_t limit; /* numbers are below */
+	bool high;	/* hand out the upper half of a split block, else the lower */
+	uint64_t nr_free;
+};
+
+void buddy_init(struct buddy *b, uint64_t limit, bool high);
+/* Any range; merged with free buddies. */
+void buddy_free(struct buddy *b, uint64_t start, uint64_t nr);
+/* A block of 2^@order below 2^@bits, highest zone first; NONE if there is none. */
+uint32_t buddy_alloc(struct buddy *b, unsigned int order, unsigned int bits);
+uint64_t buddy_count(const struct buddy *b, unsigned int bits);
+
+enum frame_owner { OWNER_FREE, OWNER_XEN, OWNER_DOMAIN };
+enum frame_type { TYPE_NONE, TYPE_WRITABLE, TYPE_PAGE_TABLE };
+
+struct frame {
+	uint8_t owner, type;
+	bool pinned;
+	uint16_t writable; /* of the mappings, those that may write */
+	uint16_t refs;	   /* mappings and other references, without the owner's own */
+};
+
+struct model {
+	bool running;
+	struct model_params params;
+	struct xen_e820_entry e820[XEN_E820_MAX];
+	unsigned int nr_e820;
+
+	/* The machine. */
+	uint64_t max_page; /* one past the highest RAM frame */
+	int ram_fd;
+	uint8_t *ram; /* the model's own view of it */
+	struct frame *frames;
+	struct buddy heap;
+	uint64_t *taken; /* blocks that model_reserve_below() took: start << 8 | order */
+	unsigned int nr_taken;
+
+	/* M2P: the model writes m2p, the guest reads m2p_ro. */
+	uint64_t *m2p;
+	const uint64_t *m2p_ro;
+	uint64_t m2p_nr;    /* entries backed, whole chunks */
+	uint64_t m2p_space; /* entries of address space */
+
+	/* The domain. */
+	uint64_t tot_pages, max_pages;
+	uint64_t *mfn_list;
+	bool domain_map; /* the toolstack gave the domain an E820 */
+
+	/* Kernel address space: direct map, then the area of xen_port_vm_alloc(). */
+	uint8_t *space;
+	uint64_t direct_pages, vm_pages;
+	uint64_t *pte;	/* one a page of the space */
+	uint8_t *stale; /* the PTE changed and no TLB flush has covered it yet */
+	uint64_t nr_stale;
+	int mmio_fd;
+	uint64_t *mmio; /* MFN of each page of mmio_fd */
+	unsigned int nr_mmio;
+	struct xen_range iomem[16]; /* a domU's permissions */
+	unsigned int nr_iomem;
+
+	uint64_t exchange_stop;
+	uint64_t calls[MODEL_NR_CALLS];
+	uint64_t hypercalls;
+	struct {
+		uint64_t nth;
+		int err;
+	} fail[MODEL_NR_CALLS];
+};
+extern struct model model;
+
+/* hypercall.c */
+void model_enter(void);
+void model_leave(void); /* then delivers events that are due */
+/* Count a call of @kind; true when it has to fail, with *@err the error. */
+bool model_counts(enum model_call kind, long *err);
+
+/* log.c: a broken rule or a broken test ends the process, with the log printed. */
+void model_breach(const char *rule, ...) __attribute__((noreturn, format(printf, 1, 2)));
+void model_log_reset(void);
+void model_log_dump(void);
+void model_console(const char *line);
+void model_vlog(enum xen_port_log_level level, const char *fmt, va_list ap);
+
+/* machine.c */
+void *model_reserve(uint64_t bytes); /* zero pages on demand */
+void model_release(void *p, uint64_t bytes);
+bool model_m2p_chunk_present(uint64_t chunk);
+bool machine_is_ram(uint64_t mfn);
+void machine_start(void);
+void machine_stop(void);
+
+/* frames.c */
+bool frame_is_domains(uint64_t mfn);
+/* A block for the domain or, not @assign, for nobody yet; NONE. Contents are somebody else's. */
+uint32_t frames_alloc(unsigned int order, unsigned int bits, bool assign);
+void frames_assign(uint64_t mfn, unsigned int order);
+/* Take a page from the domain for exchange or release: -XEN_EINVAL when it has references. */
+int frame_steal(uint64_t mfn);
+void frame_unsteal(uint64_t mfn);
+void frame_free(uint64_t mfn);
+void frames_free_block(uint64_t mfn, unsigned int order);
+
+/* One hypercall a function, lock held, arguments as in hypercall.h. */
+long do_memory_op(unsigned int cmd, void *arg);
+long memory_exchange(struct xen_memory_exchange *exch);
+long memory_map(unsigned int cmd, void *arg);
+unsigned int memory_max_order(void);
+int do_mmu_update(struct mmu_update *req, unsigned int count, unsigned int *done, domid_t domid);
+int do_update_va_mapping(unsigned long va, uint64_t pte, unsigned long flags);
+int do_mmuext_op(struct mmuext_op *op, unsigned int count, unsigned int *done, domid_t domid);
+int do_event_channel_op(int cmd, void *arg);
+int do_physdev_op(int cmd, void *arg);
+int do_grant_table_op(unsigned int cmd, void *arg, unsigned int count);
+long do_sched_op(int cmd, void *arg);
+int do_console_io(int cmd, int count, char *buffer);
+long do_xen_version(int cmd, void *arg);
+
+/* mmu.c */
+void mmu_start(void);
+uint64_t mmu_page_of(const volatile void *va); /* index into pte[], NONE outside */
+bool mmu_present(uint64_t page);
+void mmu_map_run(uint64_t page, uint64_t mfn, uint64_t nr); /* start of day */
+
+/* port.c, object.c, lock.c */
+void port_start(void);
+void object_start(void);
+void object_count(struct model_allocs *allocs);
+void lock_reset(void);
+void lock_forget(const void *start, size_t size);
+unsigned int lock_depth(void);
+bool locks_all_free(void);
+
+/* event.c, physdev.c, pci.c */
+domid_t model_domid(void);
+/* May Xen set up a message of this function? 0 or Xen's error. */
+int model_pci_message_ok(uint32_t sbdf, bool msix, unsigned int entry);
+void pci_start(void);
+void event_start(void);
+void event_deliver(void);
+bool event_stop(void);
+/* Bind or unbind a PIRQ for EVTCHNOP_bind_pirq; -errno. */
+int physdev_bind(uint32_t pirq, evtchn_port_t port);
+void physdev_start(void);
+bool physdev_stop(void);
+
+#endif

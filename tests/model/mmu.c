@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The guest's kernel address space: a direct map of PFNs followed by the area for MMIO, with one
+ * PTE a page. A PTE that is set really maps the machine page there (the memfd at MFN * 4096) and
+ * counts as a reference to it; one that is cleared leaves a page that faults. MMIO frames are pages
+ * of a second memfd, one an MFN, so that a test can look at the registers.
+ *
+ * A changed PTE counts as stale until a TLB flush covers it; flushes do nothing else. Model lock
+ * held.
+ */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <model/internal.h>
+
+#include <xen/mmu.h>
+
+#define VM_PAGES 65536	/* 256 MiB for MMIO */
+#define MMIO_PAGES 8192 /* frames of it that have contents */
+#define PTE_CACHE (XEN_PTE_PWT | XEN_PTE_PCD | XEN_PTE_PAT)
+
+void mmu_start(void)
+{
+	uint64_t pages, bytes;
+
+	model.direct_pages = model.max_page;
+	if (model.params.max_pages > model.direct_pages)
+		model.direct_pages = model.params.max_pages;
+	model.vm_pages = VM_PAGES;
+	pages = model.direct_pages + model.vm_pages;
+	bytes = pages << XEN_PAGE_SHIFT;
+	model.space =
+		mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (model.space == MAP_FAILED)
+		model_breach("model: no address space for the direct map");
+	model.pte = model_reserve(pages * sizeof(*model.pte));
+	model.stale = model_reserve(pages);
+	model.mmio = model_reserve(MMIO_PAGES * sizeof(*model.mmio));
+	model.nr_mmio = 0;
+	model.nr_iomem = 0;
+	model.nr_stale = 0;
+}
+
+uint64_t mmu_page_of(const volatile void *va)
+{
+	uint64_t page = (uint64_t)((uintptr_t)va - (uintptr_t)model.space) >> XEN_PAGE_SHIFT;
+
+	return page < model.direct_pages + model.vm_pages ? page : XEN_INVALID_FRAME;
+}
+
+bool mmu_present(uint64_t page)
+{
+	return model.pte[page] & XEN_PTE_PRESENT;
+}
+
+uint64_t model_pte(const volatile void *va)
+{
+	uint64_t page, pte;
+
+	model_enter();
+	page = mmu_page_of(va);
+	pte = page == XEN_INVALID_FRAME ? 0 : model.pte[page];
+	model_leave();
+	return pte;
+}
+
+/* Put @nr pages of @fd (none if negative) at @page. */
+static void place(uint64_t page, int fd, uint64_t offset, uint64_t nr, bool write)
+{
+	void *va = model.space + (page << XEN_PAGE_SHIFT);
+	int prot = fd < 0 ? PROT_NONE : PROT_READ | (write ? PROT_WRITE : 0);
+	int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE : MAP_SHARED;
+
+	if (mmap(va, nr << XEN_PAGE_SHIFT, prot, flags | MAP_FIXED, fd,
+		 (off_t)(offset << XEN_PAGE_SHIFT)) == MAP_FAILED)
+		model_breach("model: out of mappings: vm.max_map_count allows 65530, so scatter "
+			     "fewer pages");
+}
+
+void mmu_map_run(uint64_t page, uint64_t mfn, uint64_t nr)
+{
+	place(page, model.ram_fd, mfn, nr, true);
+	for (uint64_t i = 0; i < nr; i++) {
+		model.pte[page + i] = (mfn + i) << XEN_PAGE_SHIFT | XEN_PTE_KERNEL;
+		model.frames[mfn + i].refs = 1;
+		model.frames[mfn + i].writable = 1;
+		model.frames[mfn + i].type = TYPE_WRITABLE;
+	}
+}
+
+static uint64_t pte_mfn(uint64_t pte)
+{
+	return (pte & XEN_PTE_FRAME_MASK) >> XEN_PAGE_SHIFT;
+}
+
+/* Page of mmio_fd that holds MMIO frame @mfn. */
+static uint64_t mmio_page(uint64_t mfn)
+{
+	for (unsigned int i = 0; i < model.nr_mmio; i++)
+		if (model.mmio[i] == mfn)
+			return i;
+	if (model.nr_mmio == MMIO_PAGES)
+		model_breach("model: more than %d MMIO frames", MMIO_PAGES);
+	model.mmio[model.nr_mmio++] = mfn;
+	if (ftruncate(model.mmio_fd, (off_t)((uint64_t)model.nr_mmio << XEN_PAGE_SHIFT)))
+		model_breach("model: cannot extend MMIO");
+	return model.nr_mmio - 1;
+}
+
+void *model_mmio(mfn_t mfn)
+{
+	uint64_t page;
+	void *va;
+
+	model_enter();
+	page = mmio_page(mfn_x(mfn));
+	va = mmap(NULL, XEN_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, model.mmio_fd,
+		  (off_t)(page << XEN_PAGE_SHIFT));
+	if (va == MAP_FAILED)
+		model_breach("model: cannot map MMIO");
+	model_leave();
+	return va;
+}
+
+void model_permit_iomem(mfn_t mfn, uint64_t nr)
+{
+	model_enter();
+	if (model.nr_iomem == sizeof(model.iomem) / sizeof(model.iomem[0]))
+		model_breach("model_permit_iomem: table full");
+	model.iomem[model.nr_iomem++] =
+		(struct xen_range){.start = mfn_x(mfn), .end = mfn_x(mfn) + nr};
+	model_leave();
+}
+
+static bool iomem_permitted(uint64_t mfn)
+{
+	if (!model.params.domu)
+		return mfn != pte_mfn(~0ULL); /* as for INVALID_MFN: not dom0's either */
+	for (unsigned int i = 0; i < model.nr_iomem; i++)
+		if (mfn >= model.iomem[i].start && mfn < model.iomem[i].end)
+			return true;
+	return false;
+}
+
+/* Xen has no frame there, or keeps it for I/O: everything that is not RAM. */
+static int get_mmio(uint64_t mfn, uint64_t *pte)
+{
+	if (!iomem_permitted(mfn))
+		return mfn == pte_mfn(~0ULL) ? -XEN_EINVAL : -XEN_EPERM;
+	/* MMIO is never cacheable: write-back becomes UC, write-through and write-protect UC-. */
+	switch (*pte & PTE_CACHE) {
+	case 0:
+		*pte |= XEN_PTE_PWT | XEN_PTE_PCD;
+		break;
+	case XEN_PTE_PWT:
+		*pte |= XEN_PTE_PCD;
+		break;
+	case XEN_PTE_PWT | XEN_PTE_PAT:
+		*pte = (*pte | XEN_PTE_PCD) & ~XEN_PTE_PAT;
+		break;
+	}
+	return 0;
+}
+
+static int get_ram(uint64_t mfn, uint64_t pte)
+{
+	struct frame *frame = &model.frames[mfn];
+
+	if (frame->owner != OWNER_DOMAIN)
+		return -XEN_EBUSY;
+	if ((pte & XEN_PTE_RW) && frame->type == TYPE_PAGE_TABLE)
+		return -XEN_EBUSY;
+	frame->refs++;
+	if (pte & XEN_PTE_RW) {
+		frame->writable++;
+		frame->type = TYPE_WRITABLE;
+	}
+	return 0;
+}
+
+static void put_pte(uint64_t pte)
+{
+	uint64_t mfn = pte_mfn(pte);
+	struct frame *frame;
+
+	if (!(pte & XEN_PTE_PRESENT) || !machine_is_ram(mfn))
+		return;
+	frame = &model.frames[mfn];
+	frame->refs--;
+	if ((pte & XEN_PTE_RW) && --frame->writable == 0 && frame->type == TYPE_WRITABLE)
+		frame->type = TYPE_NONE;
+}
+
+static int set_pte(uint64_t page, uint64_t pte)
+{
+	uint64_t mfn = pte_mfn(pte), old = model.pte[page];
+	bool present = pte & XEN_PTE_PRESENT, ram = present && machine_is_ram(mfn);
+	int rc;
+
+	if (present && (pte & 0x7ff0000000000000ULL))
+		return -XEN_EINVAL; /* bits that Xen allows in no PTE */
+	if (present && (pte & PTE_CACHE) && model.params.domu && !model.nr_iomem)
+		return -XEN_EINVAL; /* cache modes are for domains with devices */
+	if (present) {
+		rc = ram ? get_ram(mfn, pte) : get_mmio(mfn, &pte);
+		if (rc)
+			return rc;
+	}
+	if (!present)
+		place(page, -1, 0, 1, false);
+	else
+		place(page, ram ? model.ram_fd : model.mmio_fd, ram ? mfn : mmio_page(mfn), 1,
+		      pte & XEN_PTE_RW);
+	model.pte[page] = pte;
+	put_pte(old);
+	if ((old & XEN_PTE_PRESENT) && !model.stale[page]) {
+		model.stale[page] = 1;
+		model.nr_stale++;
+	}
+	return 0;
+}
+
+static void flush_page(uint64_t page)
+{
+	model.nr_stale -= model.stale[page];
+	model.stale[page] = 0;
+}
+
+static void flush_all(void)
+{
+	if (model.nr_stale)
+		memset(model.stale, 0, model.direct_pages + model.vm_pages);
+	model.nr_stale = 0;
+}
+
+uint64_t model_stale_ptes(void)
+{
+	uint64_t nr;
+
+	model_enter();
+	nr = model.nr_stale;
+	model_leave();
+	return nr;
+}
+
+int do_update_va_mapping(unsigned long va, uint64_t pte, unsigned long flags)
+{
+	/* NOLINTNEXTLINE: the guest's address is a number here */
+	uint64_t page = mmu_page_of((const void *)va);
+	unsigned long who = flags & ~(unsigned long)UVMF_FLUSHTYPE_MASK;
+	/* A flush of this CPU alone covers a guest of one CPU. */
+	bool covers = who == UVMF_ALL || (who == UVMF_LOCAL && model.params.nr_cpus == 1);
+	int rc;
+
+	if (page == XEN_INVALID_FRAME)
+		return -XEN_EINVAL;
+	rc = set_pte(page, pte);
+	if (rc)
+		return rc;
+	switch (flags & UVMF_FLUSHTYPE_MASK) {
+	case UVMF_NONE:
+		return 0;
+	case UVMF_TLB_FLUSH:
+		if (covers)
+			flush_all();
+		break;
+	case UVMF_INVLPG:
+		if (covers)
+			flush_page(page);
+		break;
+	default:
+		return -XEN_ENOSYS;
+	}
+	if (who != UVMF_ALL && who != UVMF_LOCAL)
+		return -XEN_EFAULT; /* a vCPU bitmap: the library passes none */
+	return 0;
+}
+
+int do_mmu_update(struct mmu_update *req, unsigned int count, unsigned int *done, domid_t domid)
+{
+	unsigned int i;
+	int rc = 0;
+
+	for (i = 0; i < count && !rc; i++) {
+		uint64_t mfn = req[i].ptr >> XEN_PAGE_SHIFT;
+
+		if (domid != DOMID_SELF)
+			rc = -XEN_ESRCH; /* there is no other domain */
+		else if ((req[i].ptr & 3) != MMU_MACHPHYS_UPDATE)
+			rc = -XEN_ENOSYS; /* page tables are Xen's: the guest has PTEs only */
+		else if (!frame_is_domains(mfn))
+			rc = -XEN_EINVAL;
+		else
+			__atomic_store_n(&model.m2p[mfn], req[i].val, __ATOMIC_RELAXED);
+		if (rc)
+			break;
+	}
+	if (done)
+		*done = i;
+	return rc;
+}
+
+static int mmuext_one(const struct mmuext_op *op)
+{
+	switch (op->cmd) {
+	case MMUEXT_TLB_FLUSH_LOCAL:
+	case MMUEXT_TLB_FLUSH_ALL:
+		if (op->cmd == MMUEXT_TLB_FLUSH_ALL || model.params.nr_cpus == 1)
+			flush_all();
+		return 0;
+	case MMUEXT_INVLPG_LOCAL:
+	case MMUEXT_INVLPG_ALL: {
+		/* NOLINTNEXTLINE: the guest's address is a number here */
+		uint64_t page = mmu_page_of((const void *)op->arg1.linear_addr);
+
+		if (page != XEN_INVALID_FRAME &&
+		    (op->cmd == MMUEXT_INVLPG_ALL || model.params.nr_cpus == 1))
+			flush_page(page);
+		return 0;
+	}
+	default:
+		return -XEN_ENOSYS;
+	}
+}
+
+int do_mmuext_op(struct mmuext_op *op, unsigned int count, unsigned int *done, domid_t domid)
+{
+	unsigned int i;
+	int rc = domid == DOMID_SELF ? 0 : -XEN_ESRCH;
+
+	for (i = 0; i < count && !rc; i++) {
+		rc = mmuext_one(&op[i]);
+		if (rc)
+			break;
+	}
+	if (done)
+		*done = i;
+	return rc;
+}

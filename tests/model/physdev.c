@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * PHYSDEVOP_*: the ledger of PIRQs and of the PCI functions that Xen knows. GSIs get the lowest
+ * free PIRQ from 16 on, messages the highest, as in Xen; mapping a message needs a known function
+ * with the capability. Only the hardware domain may do these; a domU may EOI and ask for status.
+ * Model lock held.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include <model/internal.h>
+
+#define NR_GSI 48
+#define NR_PIRQS 256
+#define FIRST_FREE 16
+#define MAX_MSI 32
+#define NR_KNOWN 1024
+
+struct pirq {
+	bool mapped, level, in_flight;
+	int gsi;	    /* -1: a message */
+	bool msix;	    /* the message is an MSI-X entry */
+	unsigned int entry; /* of MSI-X; vector of MSI */
+	uint32_t sbdf;
+	evtchn_port_t port;
+	uint64_t eois;
+};
+
+static struct pirq pirqs[NR_PIRQS];
+static struct {
+	bool set, level;
+} gsis[NR_GSI];
+static uint32_t known[NR_KNOWN];
+static unsigned int nr_known;
+
+void physdev_start(void)
+{
+	memset(pirqs, 0, sizeof(pirqs));
+	memset(gsis, 0, sizeof(gsis));
+	nr_known = 0;
+}
+
+static uint32_t sbdf_of(uint32_t segment, uint32_t bus, uint32_t devfn)
+{
+	return segment << 16 | (bus & 0xff) << 8 | (devfn & 0xff);
+}
+
+static bool is_known(uint32_t sbdf)
+{
+	for (unsigned int i = 0; i < nr_known; i++)
+		if (known[i] == sbdf)
+			return true;
+	return false;
+}
+
+bool model_pci_known(struct xen_pci_addr addr)
+{
+	bool yes;
+
+	model_enter();
+	yes = is_known(sbdf_of(addr.segment, addr.bus, addr.devfn));
+	model_leave();
+	return yes;
+}
+
+static int free_pirq(bool gsi)
+{
+	for (int i = FIRST_FREE; gsi && i < NR_GSI; i++)
+		if (!pirqs[i].mapped)
+			return i;
+	for (int i = NR_PIRQS - 1; i >= NR_GSI; i--)
+		if (!pirqs[i].mapped)
+			return i;
+	return -XEN_ENOSPC;
+}
+
+/* @nr consecutive ones, naturally aligned. */
+static int free_pirqs(int nr)
+{
+	for (int start = NR_PIRQS - nr; start >= NR_GSI; start -= nr) {
+		int i = 0;
+
+		while (i < nr && !pirqs[start + i].mapped)
+			i++;
+		if (i == nr)
+			return start;
+	}
+	return -XEN_ENOSPC;
+}
+
+static int map_gsi(struct physdev_map_pirq *map)
+{
+	int pirq = map->pirq;
+
+	if (map->index < 0 || map->index >= NR_GSI)
+		return -XEN_EINVAL;
+	for (int i = 0; i < NR_PIRQS; i++)
+		if (pirqs[i].mapped && pirqs[i].gsi == map->index) {
+			if (pirq >= 0 && pirq != i)
+				return -XEN_EEXIST;
+			map->pirq = i; /* mapped before: the same again */
+			return 0;
+		}
+	if (pirq < 0)
+		pirq = free_pirq(true);
+	if (pirq < 0)
+		return pirq;
+	if (pirq >= NR_PIRQS || pirqs[pirq].mapped)
+		return -XEN_EINVAL;
+	pirqs[pirq] =
+		(struct pirq){.mapped = true, .gsi = map->index, .level = gsis[map->index].level};
+	map->pirq = pirq;
+	return 0;
+}
+
+static int check_message(uint32_t sbdf, bool msix, unsigned int entry)
+{
+	bool same_kind = false;
+
+	if (!is_known(sbdf))
+		return -XEN_ENODEV;
+	for (int i = 0; i < NR_PIRQS; i++) {
+		if (!pirqs[i].mapped || pirqs[i].gsi >= 0 || pirqs[i].sbdf != sbdf)
+			continue;
+		if (pirqs[i].msix != msix)
+			return -XEN_EBUSY;
+		same_kind |= !msix || pirqs[i].entry == entry;
+	}
+	return same_kind ? -XEN_EEXIST : 0;
+}
+
+static int map_message(struct physdev_map_pirq *map)
+{
+	bool multi = map->type == MAP_PIRQ_TYPE_MULTI_MSI, msix = map->table_base != 0;
+	uint32_t segment = map->type == MAP_PIRQ_TYPE_MSI ? 0 : (uint32_t)map->bus >> 16;
+	uint32_t sbdf = sbdf_of(segment, (uint32_t)map->bus, (uint32_t)map->devfn);
+	int nr = multi ? map->entry_nr : 1, pirq = map->pirq, rc;
+
+	if (multi && (msix || pirq >= 0))
+		return -XEN_EINVAL;
+	if (!multi && map->index != -1)
+		return -XEN_EINVAL;
+	if (multi && (nr <= 0 || nr > MAX_MSI))
+		return -XEN_EDOM;
+	while (nr & (nr - 1))
+		nr += nr & -nr;
+	if (pirq < 0)
+		pirq = multi ? free_pirqs(nr) : free_pirq(false);
+	if (pirq < 0)
+		return pirq;
+	if (pirq >= NR_PIRQS || pirqs[pirq].mapped)
+		return -XEN_EINVAL;
+	rc = check_message(sbdf, msix, msix ? (unsigned int)map->entry_nr : 0);
+	if (rc)
+		return rc;
+	for (int i = 0; i < nr; i++)
+		pirqs[pirq + i] = (struct pirq){.mapped = true,
+						.gsi = -1,
+						.msix = msix,
+						.entry = (unsigned int)(msix ? map->entry_nr : i),
+						.sbdf = sbdf};
+	map->pirq = pirq;
+	if (multi)
+		map->entry_nr = (uint16_t)nr;
+	return 0;
+}
+
+static int map_pirq(struct physdev_map_pirq *map)
+{
+	if (map->domid != DOMID_SELF && map->domid != model_domid())
+		return -XEN_ESRCH;
+	if (model.params.domu)
+		return -XEN_EPERM;
+	switch (map->type) {
+	case MAP_PIRQ_TYPE_GSI:
+		return map_gsi(map);
+	case MAP_PIRQ_TYPE_MSI:
+	case MAP_PIRQ_TYPE_MSI_SEG:
+	case MAP_PIRQ_TYPE_MULTI_MSI:
+		return map_message(map);
+	default:
+		return -XEN_EINVAL;
+	}
+}
+
+/* One PIRQ of a block of MSI vectors stands for them all. */
+static int unmap_pirq(const struct physdev_unmap_pirq *unmap)
+{
+	int pirq = unmap->pirq;
+
+	if (unmap->domid != DOMID_SELF && unmap->domid != model_domid())
+		return -XEN_ESRCH;
+	if (model.params.domu)
+		return -XEN_EPERM;
+	if (pirq < 0 || pirq >= NR_PIRQS || !pirqs[pirq].mapped)
+		return -XEN_EINVAL;
+	if (pirqs[pirq].port)
+		model_breach("PHYSDEVOP_unmap_pirq: pirq %d is bound to port %u", pirq,
+			     pirqs[pirq].port);
+	if (pirqs[pirq].gsi < 0 && !pirqs[pirq].msix) {
+		uint32_t sbdf = pirqs[pirq].sbdf;
+
+		if (pirqs[pirq].entry)
+			return -XEN_EINVAL;
+		for (; pirq < NR_PIRQS && pirqs[pirq].mapped && pirqs[pirq].sbdf == sbdf; pirq++)
+			pirqs[pirq].mapped = false;
+		return 0;
+	}
+	pirqs[pirq].mapped = false;
+	return 0;
+}
+
+int physdev_bind(uint32_t pirq, evtchn_port_t port)
+{
+	if (pirq >= NR_PIRQS || !pirqs[pirq].mapped)
+		return -XEN_EINVAL;
+	pirqs[pirq].port = port;
+	pirqs[pirq].in_flight = false;
+	return 0;
+}
+
+static int setup_gsi(const struct physdev_setup_gsi *setup)
+{
+	if (setup->gsi < 0 || setup->gsi >= NR_GSI)
+		return -XEN_EINVAL;
+	if (model.params.domu)
+		return -XEN_EPERM;
+	gsis[setup->gsi].set = true;
+	gsis[setup->gsi].level = setup->triggering;
+	return 0;
+}
+
+static int device(const struct physdev_pci_device *dev, uint32_t flags, bool add)
+{
+	uint32_t sbdf = sbdf_of(dev->seg, dev->bus, dev->devfn);
+
+	if (model.params.domu)
+		return -XEN_EPERM;
+	if (flags & ~7u)
+		return -XEN_EINVAL;
+	if (add) {
+		if (!is_known(sbdf) && nr_known < NR_KNOWN)
+			known[nr_known++] = sbdf;
+		return 0;
+	}
+	for (unsigned int i = 0; i < nr_known; i++) {
+		if (known[i] != sbdf)
+			continue;
+		for (int p = 0; p < NR_PIRQS; p++)
+			if (pirqs[p].mapped && pirqs[p].gsi < 0 && pirqs[p].sbdf == sbdf)
+				model_breach("PHYSDEVOP_pci_device_remove: PIRQ %d is mapped", p);
+		known[i] = known[--nr_known];
+		return 0;
+	}
+	return -XEN_ENODEV;
+}
+
+static int eoi(const struct physdev_eoi *op)
+{
+	struct pirq *pirq;
+
+	if (op->irq >= NR_PIRQS || !pirqs[op->irq].mapped)
+		return -XEN_EINVAL;
+	pirq = &pirqs[op->irq];
+	pirq->eois++;
+	pirq->in_flight = false;
+	return 0;
+}
+
+static int status_query(struct physdev_irq_status_query *op)
+{
+	if (op->irq >= NR_PIRQS)
+		return -XEN_EINVAL;
+	op->flags = XENIRQSTAT_needs_eoi; /* Xen says so of every kind of PIRQ */
+	return 0;
+}
+
+static int device_add(const struct physdev_pci_device_add *add)
+{
+	const struct physdev_pci_device dev = {add->seg, add->bus, add->devfn};
+
+	return device(&dev, add->flags, true);
+}
+
+int do_physdev_op(int cmd, void *arg)
+{
+	if (!arg)
+		return -XEN_EFAULT;
+	switch (cmd) {
+	case PHYSDEVOP_map_pirq:
+		return map_pirq(arg);
+	case PHYSDEVOP_unmap_pirq:
+		return unmap_pirq(arg);
+	case PHYSDEVOP_setup_gsi:
+		return setup_gsi(arg);
+	case PHYSDEVOP_eoi:
+		return eoi(arg);
+	case PHYSDEVOP_irq_status_query:
+		return status_query(arg);
+	case PHYSDEVOP_pci_device_add:
+		return device_add(arg);
+	case PHYSDEVOP_pci_device_remove:
+		return device(arg, 0, false);
+	case PHYSDEVOP_pci_mmcfg_reserved:
+		return model.params.domu ? -XEN_EPERM : 0;
+	default:
+		return -XEN_ENOSYS;
+	}
+}
+
+uint64_t model_pirq_eois(int pirq)
+{
+	uint64_t nr;
+
+	model_enter();
+	nr = pirq >= 0 && pirq < NR_PIRQS ? pirqs[pirq].eois : 0;
+	model_leave();
+	return nr;
+}
+
+unsigned int model_pirqs(void)
+{
+	unsigned int nr = 0;
+
+	model_enter();
+	for (int i = 0; i < NR_PIRQS; i++)
+		nr += pirqs[i].mapped;
+	model_leave();
+	return nr;
+}
+
+bool physdev_stop(void)
+{
+	bool ok = true;
+
+	for (int i = 0; i < NR_PIRQS; i++) {
+		if (!pirqs[i].mapped)
+			continue;
+		fprintf(stderr, "model_stop: PIRQ %d is mapped\n", i);
+		ok = false;
+	}
+	return ok;
+}

@@ -27,6 +27,7 @@ endif
 
 # --- what the library is made of, bottom floor first ---------------------------------------------
 LIB_SRC := \
+	lib/ranges-tree.c \
 	lib/ranges.c \
 	arch/x86/xen/p2m.c \
 	arch/x86/xen/p2m-publish.c \

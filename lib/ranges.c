@@ -14,183 +14,23 @@
 #include <xen/atomic.h>
 #include <xen/ranges.h>
 
-/* An AVL tree of 2^32 nodes is at most 46 high. */
-#define MAX_HEIGHT 48
+#include "ranges-tree.h"
 
 #define MAX_END (1ULL << 63)
 
-/* A pair of nodes, one for each tree, is one object of the port. */
-struct xen_ranges_node {
-	struct xen_ranges_node *left, *right; /* right is also the free list's link */
-	uint64_t start, end;
-	const void *tag;
-	uint32_t count;
-	uint32_t height; /* of the subtree; only changes look at it */
-};
-
 typedef struct xen_ranges_node node_t;
-
-/* The links from the root down to some node, as far as a change has walked. */
-struct path {
-	node_t **link[MAX_HEIGHT];
-	unsigned int depth;
-};
-
-static void path_push(struct path *path, node_t **link)
-{
-	XEN_ASSERT(path->depth < MAX_HEIGHT);
-	path->link[path->depth++] = link;
-}
-
-static uint32_t height(const node_t *node)
-{
-	return node ? node->height : 0;
-}
-
-static void set_height(node_t *node)
-{
-	uint32_t left = height(node->left), right = height(node->right);
-
-	node->height = 1 + (left > right ? left : right);
-}
-
-/* *link's right child takes its place. */
-static void rotate_left(node_t **link)
-{
-	node_t *node = *link, *child = node->right;
-
-	xen_store_release(&node->right, child->left);
-	xen_store_release(&child->left, node);
-	xen_store_release(link, child);
-	set_height(node);
-	set_height(child);
-}
-
-static void rotate_right(node_t **link)
-{
-	node_t *node = *link, *child = node->left;
-
-	xen_store_release(&node->left, child->right);
-	xen_store_release(&child->right, node);
-	xen_store_release(link, child);
-	set_height(node);
-	set_height(child);
-}
-
-/* Restore heights and balance of the nodes on @path, bottom up. */
-static void rebalance(struct path *path)
-{
-	while (path->depth > 0) {
-		node_t **link = path->link[--path->depth];
-		node_t *node = *link;
-		uint32_t left = height(node->left), right = height(node->right);
-
-		if (left > right + 1) {
-			if (height(node->left->left) < height(node->left->right))
-				rotate_left(&node->left);
-			rotate_right(link);
-		} else if (right > left + 1) {
-			if (height(node->right->right) < height(node->right->left))
-				rotate_right(&node->right);
-			rotate_left(link);
-		} else {
-			set_height(node);
-		}
-	}
-}
-
-static void tree_insert(struct xen_ranges_tree *tree, const struct xen_range *piece)
-{
-	struct path path = {.depth = 0};
-	node_t **link = &tree->root;
-	node_t *node = tree->free;
-
-	XEN_ASSERT(node);
-	tree->free = node->right;
-	tree->nr++;
-	xen_store_release(&node->left, NULL);
-	xen_store_release(&node->right, NULL);
-	xen_store_release(&node->start, piece->start);
-	xen_store_release(&node->end, piece->end);
-	xen_store_release(&node->tag, piece->tag);
-	xen_store_release(&node->count, piece->count);
-	node->height = 1;
-
-	while (*link) {
-		path_push(&path, link);
-		link = piece->start < (*link)->start ? &(*link)->left : &(*link)->right;
-	}
-	xen_store_release(link, node);
-	rebalance(&path);
-}
-
-/* Unlink the node that starts at @start and recycle it. */
-static void tree_remove(struct xen_ranges_tree *tree, uint64_t start)
-{
-	struct path path = {.depth = 0};
-	node_t **link = &tree->root;
-	node_t *node;
-
-	while ((*link)->start != start) {
-		path_push(&path, link);
-		link = start < (*link)->start ? &(*link)->left : &(*link)->right;
-	}
-	node = *link;
-
-	if (node->left && node->right) {
-		unsigned int at = path.depth;
-		node_t **down = &node->right;
-		node_t *next;
-
-		/* The next node in order takes its place. */
-		path_push(&path, link);
-		while ((*down)->left) {
-			path_push(&path, down);
-			down = &(*down)->left;
-		}
-		next = *down;
-		xen_store_release(down, next->right);
-		xen_store_release(&next->left, node->left);
-		xen_store_release(&next->right, node->right);
-		xen_store_release(link, next);
-		if (path.depth > at + 1)
-			path.link[at + 1] = &next->right;
-	} else {
-		xen_store_release(link, node->left ? node->left : node->right);
-	}
-	rebalance(&path);
-	xen_store_release(&node->right, tree->free);
-	tree->free = node;
-	tree->nr--;
-}
-
-/* The lowest piece that ends above @point, in a tree that nobody changes meanwhile. */
-static node_t *tree_first(const struct xen_ranges_tree *tree, uint64_t point)
-{
-	node_t *node = tree->root, *best = NULL;
-
-	while (node) {
-		if (node->end > point) {
-			best = node;
-			node = node->left;
-		} else {
-			node = node->right;
-		}
-	}
-	return best;
-}
 
 /* Make @point a border between pieces if it is inside one. */
 static void tree_split(struct xen_ranges_tree *tree, uint64_t point)
 {
-	node_t *node = tree_first(tree, point);
+	node_t *node = xen_ranges_tree_first(tree, point);
 	struct xen_range upper;
 
 	if (!node || node->start >= point)
 		return;
 	upper = (struct xen_range){point, node->end, node->tag, node->count};
 	xen_store_release(&node->end, point);
-	tree_insert(tree, &upper);
+	xen_ranges_tree_insert(tree, &upper);
 }
 
 static bool joinable(const node_t *left, uint64_t start, const void *tag, uint32_t count)
@@ -201,15 +41,15 @@ static bool joinable(const node_t *left, uint64_t start, const void *tag, uint32
 /* Join the pieces that touch at @point if they are alike. */
 static void tree_join(struct xen_ranges_tree *tree, uint64_t point)
 {
-	node_t *left = point ? tree_first(tree, point - 1) : NULL;
-	node_t *right = tree_first(tree, point);
+	node_t *left = point ? xen_ranges_tree_first(tree, point - 1) : NULL;
+	node_t *right = xen_ranges_tree_first(tree, point);
 	uint64_t end;
 
 	if (!left || !right || left == right || right->start != point ||
 	    !joinable(left, point, right->tag, right->count))
 		return;
 	end = right->end;
-	tree_remove(tree, point);
+	xen_ranges_tree_remove(tree, point);
 	xen_store_release(&left->end, end);
 }
 
@@ -227,14 +67,14 @@ static void tree_change(struct xen_ranges_tree *tree, const struct change *chang
 	tree_split(tree, change->start);
 	tree_split(tree, change->end);
 	while (at < change->end) {
-		node_t *node = tree_first(tree, at);
+		node_t *node = xen_ranges_tree_first(tree, at);
 		uint64_t start = node && node->start < change->end ? node->start : change->end;
 
 		if (start > at) {
 			struct xen_range gap = {at, start, change->tag, 1};
 
 			XEN_ASSERT(change->up);
-			tree_insert(tree, &gap);
+			xen_ranges_tree_insert(tree, &gap);
 			at = start;
 			continue;
 		}
@@ -244,7 +84,7 @@ static void tree_change(struct xen_ranges_tree *tree, const struct change *chang
 		else if (node->count > 1)
 			xen_store_release(&node->count, node->count - 1);
 		else
-			tree_remove(tree, node->start);
+			xen_ranges_tree_remove(tree, node->start);
 	}
 	tree_join(tree, change->start);
 	tree_join(tree, change->end);
@@ -260,7 +100,7 @@ static int growth(const struct xen_ranges *set, const struct change *change, uin
 	int64_t nr = 0;
 
 	while (at < change->end) {
-		const node_t *node = tree_first(&set->tree[0], at);
+		const node_t *node = xen_ranges_tree_first(&set->tree[0], at);
 		uint64_t start = node && node->start < change->end ? node->start : change->end;
 
 		if (start > at) {
@@ -350,7 +190,7 @@ int xen_ranges_insert(struct xen_ranges *set, uint64_t start, uint64_t end, cons
 	if (start >= end || end > MAX_END)
 		return -XEN_EINVAL;
 	flags = xen_port_lock(&set->lock);
-	node = tree_first(&set->tree[0], start);
+	node = xen_ranges_tree_first(&set->tree[0], start);
 	if (node && node->start < end) {
 		if (conflict)
 			copy_out(node, conflict);
@@ -377,14 +217,15 @@ int xen_ranges_uncover(struct xen_ranges *set, uint64_t start, uint64_t end)
 	return change_range(set, start, end, false);
 }
 
-/* tree_first() in a tree that may be changing: false when it lost its way or there is none. */
+/* xen_ranges_tree_first() in a tree that may be changing: false when it lost its way or there is
+ * none. */
 static bool walk(const struct xen_ranges_tree *tree, uint64_t point, struct xen_range *best)
 {
 	const node_t *node = xen_load_acquire(&tree->root);
 	unsigned int steps;
 	bool found = false;
 
-	for (steps = 0; node && steps < MAX_HEIGHT; steps++) {
+	for (steps = 0; node && steps < XEN_RANGES_MAX_HEIGHT; steps++) {
 		uint64_t end = xen_load_acquire(&node->end);
 
 		if (end > point) {
@@ -432,7 +273,7 @@ void xen_ranges_fini(struct xen_ranges *set)
 	struct xen_ranges_tree *tree = &set->tree[0];
 
 	while (tree->root)
-		tree_remove(tree, tree->root->start);
+		xen_ranges_tree_remove(tree, tree->root->start);
 	while (tree->free) {
 		node_t *pair = tree->free;
 

@@ -22,21 +22,23 @@ extern "C" {
 
 /*
  * Give @nr pages back. *@done (may be NULL) is how many went. 0 when all did; -XEN_ENOMEM: the
- * port had no more pages, or no node; else what Xen refused. A page that Xen did not take is
- * returned to the port, mapped.
+ * port had no more pages, or no node; -XEN_EINVAL: Xen did not take a page; else what it refused. A
+ * page that Xen did not take is returned to the port, mapped.
  */
 int xen_balloon_inflate(uint64_t nr, uint64_t *done);
 
 /*
  * Get up to @nr pages back, lowest PFNs first. *@done as above. -XEN_ENOENT: the balloon holds no
- * more; -XEN_ENOMEM: Xen has no memory for us; else Xen's refusal.
+ * more; -XEN_ENOMEM: Xen has no memory for us; -XEN_EINVAL: the port has no address for the next
+ * page; else Xen's refusal. A page that cannot be mapped stays in the balloon.
  */
 int xen_balloon_deflate(uint64_t nr, uint64_t *done);
 
 /*
  * Spare RAM PFNs (INVALID in the P2M, inside a RAM range) become the balloon's. The port must map
  * them when deflated: xen_port_pfn_to_virt() gives their address, page tables exist.
- * -XEN_EINVAL: not RAM, or populated at an end; -XEN_EEXIST: the balloon has part of it already.
+ * -XEN_EINVAL: not RAM, beyond the P2M array, or populated at an end; -XEN_EEXIST: the balloon has
+ * part of it already; -XEN_ENOMEM.
  */
 int xen_balloon_add_spare(pfn_t pfn, uint64_t nr);
 
@@ -46,6 +48,10 @@ bool xen_balloon_query(pfn_t pfn, uint64_t nr, struct xen_range *out);
 
 /* Pages that the balloon holds. */
 uint64_t xen_balloon_pages(void);
+
+/* Forget all pages and return the balloon's memory to the port: when the P2M goes too. Nobody may
+ * use the balloon any more; it is then empty and usable. */
+void xen_balloon_fini(void);
 
 #ifdef __cplusplus
 }

@@ -20,7 +20,8 @@
  * the control domain, by default; beyond it -XEN_EPERM.
  *
  * Context: any; a region of order 9 costs some 1,500 PTE updates, so think twice in an interrupt.
- * Scratch memory of about 100 bytes a page comes from the port for the length of the call.
+ * Scratch memory of 24 to 32 bytes a page comes from the port for the length of the call: up to
+ * 64 KiB, more only for a region above order 11.
  */
 #ifndef XENDMA_XEN_CONTIGUOUS_H
 #define XENDMA_XEN_CONTIGUOUS_H
@@ -38,13 +39,16 @@ extern "C" {
 
 /*
  * Make @nr regions of 2^@order pages, region i starting at pfn[i], each machine-contiguous below
- * 2^@address_bits (XEN_ANY_ADDRESS_BITS, or 13 to 63), in one XENMEM_exchange.
+ * 2^@address_bits (XEN_ANY_ADDRESS_BITS, or 13 to 63), in one XENMEM_exchange for each 8 MiB (or
+ * less, when scratch memory is short; one larger region is one exchange).
  *
  * *@done (may be NULL) is how many regions, from the first on, are contiguous now; the rest are as
  * they were, content included. 0 when *done == nr, else why it stopped:
  * -XEN_ENOMEM   Xen has no such memory, or no scratch memory
  * -XEN_EPERM    order too high for this domain
- * -XEN_EINVAL   bad arguments, or a page that may not be exchanged
+ * -XEN_EINVAL   bad arguments, or a page that may not be exchanged: not own RAM, without a kernel
+ *               address, part of the P2M and its published lists, or refused by Xen
+ * -XEN_EFAULT   Xen gave other memory than asked for; it is kept, but does not count as done
  * or another refusal of Xen's.
  */
 int xen_contiguous_create(const pfn_t *pfn, unsigned int nr, unsigned int order,
@@ -55,9 +59,10 @@ int xen_create_contiguous_region(pfn_t pfn, unsigned int order, unsigned int add
 				 dma_addr_t *dma);
 
 /*
- * Give a region's frames back and get any 2^@order single frames instead. Errors as above; then
- * the region is still contiguous or, after a partial success, its first pages are not any more;
- * it stays ordinary RAM of the domain either way.
+ * Give a region's frames back and get any 2^@order single frames instead: all at once or, when Xen
+ * is too short of memory for that, page by page. Errors as above; then the region is still
+ * contiguous or, after a partial success, its first pages are not any more; it stays ordinary RAM
+ * of the domain either way.
  */
 int xen_destroy_contiguous_region(pfn_t pfn, unsigned int order);
 

@@ -5,7 +5,7 @@
 BOOT := arch/x86/xen/boot
 BOOT_SRC := arch/x86/xen/hypercall.c \
 	$(addprefix $(BOOT)/,head.S entry.S start.c traps.c crash.c console.c format.c string.c \
-	lock.c event.c)
+	lock.c event.c wait.c clock.c smp.c direct.c pages.c heap.c vm.c memory.c)
 GUEST_SRC := $(wildcard $(addprefix tests/guest/,main.c))
 GUEST_OBJ = $(call free_obj,$(BOOT_SRC) $(GUEST_SRC))
 GUEST_MAX := 1048576

@@ -129,8 +129,7 @@ static void print_regs(const struct boot_regs *r)
 	boot_printf("  r12 %016lx r13 %016lx r14 %016lx\n", r->r12, r->r13, r->r14);
 	boot_printf("  r15 %016lx rflags %08lx cs %04lx ss %04lx events %s\n", r->r15, r->rflags,
 		    r->cs & 0xffff, r->ss, (r->cs >> 32) & 0xff ? "masked" : "on");
-	boot_printf("  error code %04lx cr2 %016lx\n", r->error,
-		    boot_this_cpu()->info->arch.cr2);
+	boot_printf("  error code %04lx cr2 %016lx\n", r->error, boot_this_cpu()->info->arch.cr2);
 }
 
 static void report(const struct boot_regs *regs, const char *fmt, va_list ap)

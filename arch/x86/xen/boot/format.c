@@ -51,8 +51,8 @@ static void put_field(struct out *out, const struct spec *spec, const char *pref
 		pad(out, ' ', fill);
 }
 
-static void put_number(struct out *out, const struct spec *spec, const char *prefix,
-		       uint64_t value, unsigned int base)
+static void put_number(struct out *out, const struct spec *spec, const char *prefix, uint64_t value,
+		       unsigned int base)
 {
 	char digits[20];
 	int at = sizeof(digits);

@@ -8,7 +8,8 @@
 #include "boot.h"
 #include "layout.h"
 
-/* --- assembly and linker script ---------------------------------------------------------------- */
+/* --- assembly and linker script ----------------------------------------------------------------
+ */
 extern char boot_image_start[], boot_image_end[];
 extern char boot_text_start[], boot_text_end[];
 extern char boot_rodata_start[], boot_data_start[];
@@ -16,7 +17,8 @@ extern char boot_stack_guard[], boot_stack[];
 extern const uintptr_t boot_trap_entries[32];
 extern const char boot_event_entry[], boot_failsafe_entry[];
 
-/* --- traps.c, crash.c: the interrupted state, lowest address first ----------------------------- */
+/* --- traps.c, crash.c: the interrupted state, lowest address first -----------------------------
+ */
 struct boot_regs {
 	uint64_t r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;
 	uint64_t vector, error, rip;
@@ -42,14 +44,25 @@ bool boot_crashing(void);
 /* The name of the function around @addr and the distance from its start; NULL: not code. */
 const char *boot_symbol(uintptr_t addr, uintptr_t *offset);
 
-/* --- event.c ----------------------------------------------------------------------------------- */
+/* --- event.c -----------------------------------------------------------------------------------
+ */
 void boot_event_upcall(void);
 
-/* --- console.c --------------------------------------------------------------------------------- */
+/* --- start.c, memory.c -------------------------------------------------------------------------
+ */
+/* The kernel cannot run here: one line that says why, the failed verdict, power off. */
+void boot_refuse(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
+void boot_memory_init(void);
+/* Needs boot_shared_info. */
+void boot_memory_publish(void);
+
+/* --- console.c ---------------------------------------------------------------------------------
+ */
 void boot_console_write(const char *text);
 void boot_console_flush(void);
 
-/* --- string.c ---------------------------------------------------------------------------------- */
+/* --- string.c ----------------------------------------------------------------------------------
+ */
 void *memcpy(void *dest, const void *src, size_t size);
 void *memmove(void *dest, const void *src, size_t size);
 void *memset(void *dest, int c, size_t size);

@@ -37,11 +37,16 @@ LIB_SRC := \
 	arch/x86/xen/setup.c \
 	drivers/xen/balloon.c \
 	drivers/xen/swiotlb.c \
+	drivers/xen/swiotlb-slots.c \
+	drivers/xen/swiotlb-grow.c \
+	drivers/xen/swiotlb-pool.c \
+	drivers/xen/swiotlb-report.c \
 	drivers/xen/coherent.c \
 	drivers/xen/pci.c \
 	drivers/xen/pirq.c \
 	drivers/xen/dma.c \
 	drivers/xen/dma-debug.c \
+	drivers/xen/dma-debug-record.c \
 	drivers/xen/swiotlb-xen.c
 
 # While the house is being built: what is not there yet is left out.

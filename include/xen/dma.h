@@ -31,7 +31,9 @@ extern "C" {
 #define XEN_DMA_ERROR (~(dma_addr_t)0)
 
 enum xen_dma_attr {
-	XEN_DMA_ATTR_SKIP_SYNC = 1u << 0, /* no copy at this map or unmap; the driver syncs */
+	/* No copy back at this unmap; at map, the driver syncs before the device reads. (A bounce
+	 * buffer is initialised all the same: it must not show what was in it before.) */
+	XEN_DMA_ATTR_SKIP_SYNC = 1u << 0,
 	/* The address is MMIO (a peer's BAR), not RAM: must be identity; never bounced or synced.
 	 */
 	XEN_DMA_ATTR_MMIO = 1u << 1,
@@ -63,6 +65,8 @@ struct xen_dma_ops {
 	void *(*alloc)(struct xen_dma_dev *dev, size_t size, dma_addr_t *dma);
 	void (*free)(struct xen_dma_dev *dev, void *va, size_t size, dma_addr_t dma);
 	size_t (*max_mapping)(const struct xen_dma_dev *dev);
+	/* Can memory that ends at @mask be had, coherent or for streaming? Tries it out. */
+	int (*probe)(struct xen_dma_dev *dev, uint64_t mask, bool coherent);
 };
 
 /* For PV guests: P2M translation, swiotlb bounce, coherent memory by exchange. */
@@ -76,12 +80,13 @@ struct xen_dma_dev {
 	uint32_t bounces;	       /* live bounce mappings */
 	int last_error;		       /* why the last map failed; 0: none has */
 	void *debug;		       /* dma-debug's record */
+	uint64_t breaches;	       /* that dma-debug saw; stays after fini */
 };
 
 /*
  * Prepare a device. @limits is copied; NULL means a 32-bit device without other limits.
- * -XEN_EINVAL: a mask below 13 bits or not of the form 2^n - 1, boundary under a page, min_align
- * mask malformed.
+ * -XEN_EINVAL: no ops, a mask below 13 bits or not of the form 2^n - 1, boundary malformed or under
+ * a page, min_align mask malformed.
  */
 int xen_dma_dev_init(struct xen_dma_dev *dev, const char *name, const struct xen_dma_ops *ops,
 		     const struct xen_dma_limits *limits);
@@ -98,8 +103,9 @@ int xen_dma_set_coherent_mask(struct xen_dma_dev *dev, uint64_t mask);
 
 /*
  * Map @size bytes from @offset (any) into @pfn. XEN_DMA_ERROR on failure with dev->last_error:
- * -XEN_EINVAL (size 0, wraps), -XEN_EFAULT (a page is not populated, or MMIO asked for and not
- * identity), -XEN_ERANGE (MMIO above the mask), or an error of xen_swiotlb_map_single().
+ * -XEN_EINVAL (size 0, wraps, no direction), -XEN_EFAULT (a page is not populated, or MMIO asked
+ * for and not identity), -XEN_ERANGE (MMIO above the mask), or an error of
+ * xen_swiotlb_map_single().
  */
 dma_addr_t xen_dma_map_page(struct xen_dma_dev *dev, pfn_t pfn, size_t offset, size_t size,
 			    enum xen_dma_dir dir, unsigned int attrs);
@@ -154,7 +160,7 @@ size_t xen_dma_max_mapping_size(const struct xen_dma_dev *dev);
  * for writing, leaks at fini. Each breach is logged and counted. -XEN_ENOMEM; -XEN_EBUSY: on.
  */
 int xen_dma_debug_enable(struct xen_dma_dev *dev);
-/* Breaches seen on @dev so far; 0 when debugging is off. */
+/* Breaches seen on @dev so far, fini included; 0 when debugging was never on. */
 uint64_t xen_dma_debug_breaches(const struct xen_dma_dev *dev);
 
 #ifdef __cplusplus

@@ -16,9 +16,10 @@
  *
  * Data: on map the whole buffer is initialised, whatever the direction, so that the device finds
  * nobody else's data there and bytes that it does not write keep their value: TO_DEVICE and
- * BIDIRECTIONAL get the original, FROM_DEVICE too; the padding before and behind is zeroed. On
- * unmap the device's data goes back unless the direction was TO_DEVICE. A sync touches nothing
- * outside its mapping.
+ * BIDIRECTIONAL get the original, FROM_DEVICE too; the padding before and behind, to whole slots,
+ * is zero. On unmap the device's data goes back unless the direction was TO_DEVICE. A sync for the
+ * CPU copies back unless the mapping is TO_DEVICE, one for the device copies in unless it is
+ * FROM_DEVICE (the CPU only reads such a buffer). A sync touches nothing outside its mapping.
  *
  * Context: any, atomic included. Growth happens in the caller's context and costs one
  * XENMEM_exchange and the remapping of a segment (2 MiB: about 1,500 PTE updates).
@@ -62,7 +63,8 @@ struct xen_swiotlb_config {
 	uint64_t initial_bytes; /* what a pool takes at its first use; default 0: grow as needed */
 	unsigned int max_segment_order; /* default and most XEN_SWIOTLB_MAX_SEGMENT_ORDER */
 };
-/* -XEN_EBUSY: a pool exists; -XEN_EINVAL: initial above max, order out of range. */
+/* -XEN_EBUSY: a pool exists; -XEN_EINVAL: initial above max, max below the smallest segment, order
+ * out of range. */
 int xen_swiotlb_configure(const struct xen_swiotlb_config *config);
 
 /*
@@ -80,7 +82,9 @@ struct xen_swiotlb_pool *xen_swiotlb_pool_get(uint64_t mask, int *err);
  *
  * Errors leave nothing behind; each is counted by cause and logged, at most once a second:
  * -XEN_E2BIG    larger than a segment can be
- * -XEN_EINVAL   size 0, or no placement can satisfy boundary and alignment for this size
+ * -XEN_EINVAL   size 0, no direction, or no placement can satisfy boundary and alignment for this
+ *		 size, or the pool reaches beyond the limits' mask
+ * -XEN_EFAULT   part of the original is not populated RAM (not counted)
  * -XEN_ENOSPC   the pool is at its limit and full, or too fragmented
  * -XEN_ENOMEM   the pool may grow but neither guest nor machine has memory for it
  */
@@ -91,7 +95,8 @@ int xen_swiotlb_map_single(struct xen_swiotlb_pool *pool, const struct xen_dma_l
 /*
  * End the mapping that map_single() returned as @dma, copying back unless @skip_sync or the
  * direction was TO_DEVICE. Returns false, and does nothing, when @dma is no bounce buffer's
- * address (a direct mapping). A wrong size or direction is logged and the recorded one used.
+ * address (a direct mapping), or not that of a mapping's first byte (logged). A wrong size or
+ * direction is logged and the recorded one used.
  */
 bool xen_swiotlb_unmap_single(dma_addr_t dma, size_t size, enum xen_dma_dir dir, bool skip_sync);
 
@@ -103,8 +108,14 @@ bool xen_swiotlb_sync_single(dma_addr_t dma, size_t size, enum xen_dma_dir dir, 
 /* Is @dma inside a live bounce mapping? O(log segments), lock-free. */
 bool xen_swiotlb_is_bounce(dma_addr_t dma);
 
-/* The largest @size that map_single() can ever satisfy under @limits. */
+/* The largest @size that map_single() can ever satisfy under @limits wherever the buffer lies. */
 size_t xen_swiotlb_max_mapping(const struct xen_dma_limits *limits);
+
+/*
+ * Make sure that @pool has a segment: obtains one if need be. 0, -XEN_ENOMEM or -XEN_ENOSPC as
+ * map_single().
+ */
+int xen_swiotlb_pool_probe(struct xen_swiotlb_pool *pool);
 
 struct xen_swiotlb_stats {
 	unsigned int address_bits; /* 64: unlimited */
@@ -133,6 +144,13 @@ void xen_swiotlb_holders(unsigned int index,
  * Returns the bytes freed.
  */
 uint64_t xen_swiotlb_trim(uint64_t idle_ns);
+
+/*
+ * The end: all segments and pools go back to the port, the settings to their defaults. Nobody may
+ * use a pool any more; devices that did are to be initialised again. -XEN_EBUSY: mappings are
+ * live; what was idle is gone, the rest works on.
+ */
+int xen_swiotlb_fini(void);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The DMA API: checks what the driver says, keeps the reason of a failure in the device, and hands
+ * the work to the device's backend. The commonest calls on the PV backend, a page that the device
+ * can reach and a device without bounce buffers, are decided here without the indirect call.
+ *
+ * No locks: the backend locks what it shares.
+ */
+#include <xen/port.h>
+
+#include "dma-internal.h"
+
+static bool limits_valid(const struct xen_dma_limits *l)
+{
+	if (!dma_mask_bits(l->mask) || !dma_mask_bits(l->coherent_mask))
+		return false;
+	if (l->boundary_mask & (l->boundary_mask + 1) ||
+	    (l->boundary_mask && l->boundary_mask < XEN_PAGE_SIZE - 1))
+		return false;
+	return !(l->min_align_mask & (l->min_align_mask + 1)) && l->min_align_mask <= 0xffff;
+}
+
+int xen_dma_dev_init(struct xen_dma_dev *dev, const char *name, const struct xen_dma_ops *ops,
+		     const struct xen_dma_limits *limits)
+{
+	struct xen_dma_limits l = {.mask = 0xffffffff};
+
+	if (limits)
+		l = *limits;
+	if (!l.coherent_mask)
+		l.coherent_mask = l.mask;
+	if (!ops || !limits_valid(&l))
+		return -XEN_EINVAL;
+	*dev = (struct xen_dma_dev){.name = name ? name : "?", .limits = l, .ops = ops};
+	return 0;
+}
+
+void xen_dma_dev_fini(struct xen_dma_dev *dev)
+{
+	if (dev->debug)
+		xen_dma_debug_fini(dev);
+	if (xen_load(&dev->bounces))
+		xen_port_log(XEN_LOG_ERROR, "dma: %s: gone with %u bounce buffers still mapped",
+			     dev->name, dev->bounces);
+	dev->pool = NULL;
+}
+
+int xen_dma_set_mask(struct xen_dma_dev *dev, uint64_t mask)
+{
+	if (!dma_mask_bits(mask))
+		return -XEN_EINVAL;
+	if (dev->ops->probe(dev, mask, false))
+		return -XEN_EIO;
+	dev->limits.mask = mask;
+	xen_store(&dev->pool, NULL); /* another width, another pool */
+	return 0;
+}
+
+int xen_dma_set_coherent_mask(struct xen_dma_dev *dev, uint64_t mask)
+{
+	if (!dma_mask_bits(mask))
+		return -XEN_EINVAL;
+	if (dev->ops->probe(dev, mask, true))
+		return -XEN_EIO;
+	dev->limits.coherent_mask = mask;
+	return 0;
+}
+
+static __attribute__((noinline)) dma_addr_t failed(struct xen_dma_dev *dev, int err)
+{
+	xen_store(&dev->last_error, err);
+	return XEN_DMA_ERROR;
+}
+
+/* Nothing of it may wrap: page + offset + size stays below 2^64. @size 0 is refused too. */
+static inline bool range_valid(pfn_t pfn, size_t offset, size_t size)
+{
+	return !(pfn_x(pfn) >> 50 | offset >> 62 | (size - 1) >> 62);
+}
+
+static inline bool dir_valid(enum xen_dma_dir dir)
+{
+	return (unsigned int)dir <= XEN_DMA_FROM_DEVICE;
+}
+
+dma_addr_t xen_dma_map_page(struct xen_dma_dev *dev, pfn_t pfn, size_t offset, size_t size,
+			    enum xen_dma_dir dir, unsigned int attrs)
+{
+	paddr_t paddr = pfn_to_paddr(pfn) + offset;
+	dma_addr_t dma;
+	int err;
+
+	if (unlikely(!range_valid(pfn, offset, size) || !dir_valid(dir)))
+		return failed(dev, -XEN_EINVAL);
+	if (likely(dev->ops == &xen_swiotlb_dma_ops && !(attrs & XEN_DMA_ATTR_MMIO)) &&
+	    likely(dma_direct(dev, paddr, size, &dma)))
+		return dma;
+	err = dev->ops->map(dev, paddr, size, dir, attrs, &dma);
+	return likely(!err) ? dma : failed(dev, err);
+}
+
+dma_addr_t xen_dma_map_single(struct xen_dma_dev *dev, void *va, size_t size, enum xen_dma_dir dir,
+			      unsigned int attrs)
+{
+	return xen_dma_map_page(dev, xen_port_virt_to_pfn(va), xen_page_offset((uintptr_t)va), size,
+				dir, attrs);
+}
+
+void xen_dma_unmap(struct xen_dma_dev *dev, dma_addr_t dma, size_t size, enum xen_dma_dir dir,
+		   unsigned int attrs)
+{
+	if (likely(dev->ops == &xen_swiotlb_dma_ops && !xen_load(&dev->bounces)))
+		return;
+	dev->ops->unmap(dev, dma, size, dir, attrs);
+}
+
+static inline void sync(struct xen_dma_dev *dev, dma_addr_t dma, size_t size, enum xen_dma_dir dir,
+			bool for_cpu)
+{
+	if (likely(dev->ops == &xen_swiotlb_dma_ops && !xen_load(&dev->bounces)))
+		return;
+	dev->ops->sync(dev, dma, size, dir, for_cpu);
+}
+
+void xen_dma_sync_for_cpu(struct xen_dma_dev *dev, dma_addr_t dma, size_t size,
+			  enum xen_dma_dir dir)
+{
+	sync(dev, dma, size, dir, true);
+}
+
+void xen_dma_sync_for_device(struct xen_dma_dev *dev, dma_addr_t dma, size_t size,
+			     enum xen_dma_dir dir)
+{
+	sync(dev, dma, size, dir, false);
+}
+
+int xen_dma_map_sg(struct xen_dma_dev *dev, struct xen_dma_sg *sg, unsigned int nents,
+		   enum xen_dma_dir dir, unsigned int attrs)
+{
+	int ret = -XEN_EINVAL;
+
+	if (unlikely(!nents || nents > INT32_MAX || !dir_valid(dir)))
+		goto failed;
+	for (unsigned int i = 0; i < nents; i++)
+		if (unlikely(!range_valid(sg[i].pfn, sg[i].offset, sg[i].length)))
+			goto failed;
+	ret = dev->ops->map_sg(dev, sg, nents, dir, attrs);
+	if (likely(ret > 0))
+		return ret;
+failed:
+	failed(dev, ret);
+	return ret;
+}
+
+void xen_dma_unmap_sg(struct xen_dma_dev *dev, struct xen_dma_sg *sg, unsigned int nents,
+		      enum xen_dma_dir dir, unsigned int attrs)
+{
+	dev->ops->unmap_sg(dev, sg, nents, dir, attrs);
+}
+
+static void sync_sg(struct xen_dma_dev *dev, struct xen_dma_sg *sg, unsigned int nents,
+		    enum xen_dma_dir dir, bool for_cpu)
+{
+	if (likely(dev->ops == &xen_swiotlb_dma_ops && !xen_load(&dev->bounces)))
+		return;
+	for (unsigned int i = 0; i < nents && sg[i].dma_length; i++)
+		dev->ops->sync(dev, sg[i].dma_addr, sg[i].dma_length, dir, for_cpu);
+}
+
+void xen_dma_sync_sg_for_cpu(struct xen_dma_dev *dev, struct xen_dma_sg *sg, unsigned int nents,
+			     enum xen_dma_dir dir)
+{
+	sync_sg(dev, sg, nents, dir, true);
+}
+
+void xen_dma_sync_sg_for_device(struct xen_dma_dev *dev, struct xen_dma_sg *sg, unsigned int nents,
+				enum xen_dma_dir dir)
+{
+	sync_sg(dev, sg, nents, dir, false);
+}
+
+void *xen_dma_alloc_coherent(struct xen_dma_dev *dev, size_t size, dma_addr_t *dma)
+{
+	if (!size || size > XEN_PAGE_SIZE << XEN_SWIOTLB_MAX_SEGMENT_ORDER) {
+		failed(dev, size ? -XEN_E2BIG : -XEN_EINVAL);
+		return NULL;
+	}
+	return dev->ops->alloc(dev, size, dma);
+}
+
+void xen_dma_free_coherent(struct xen_dma_dev *dev, void *va, size_t size, dma_addr_t dma)
+{
+	if (va)
+		dev->ops->free(dev, va, size, dma);
+}
+
+size_t xen_dma_max_mapping_size(const struct xen_dma_dev *dev)
+{
+	return dev->ops->max_mapping(dev);
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bounce pools, private side. Who locks what:
+ *
+ *   area->lock    everything in the area, its segments and their slots, but for the words below
+ *   pool->lock    the pool's accounting of held bytes and of failures
+ *   slot->head, size, offset   written under the area lock, read anywhere (xen_load)
+ *   pool->used    atomic
+ *   live mapping  the fields of its first slot do not change from map to unmap, so its owner
+ *                 reads them without a lock
+ *
+ * No two of these locks are ever held together.
+ */
+#ifndef XENDMA_SWIOTLB_INTERNAL_H
+#define XENDMA_SWIOTLB_INTERNAL_H
+
+#include <xen/atomic.h>
+#include <xen/port.h>
+#include <xen/swiotlb.h>
+#include <xen/types.h>
+
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+#define SLOT_SHIFT XEN_SWIOTLB_SLOT_SHIFT
+#define SLOT_SIZE ((uint32_t)XEN_SWIOTLB_SLOT_SIZE)
+/* Slots in a page, as a power of two: a segment of order o has 2^(o + 1) slots. */
+#define PAGE_SLOT_ORDER (XEN_PAGE_SHIFT - SLOT_SHIFT)
+#define NR_SLOT_ORDERS (XEN_SWIOTLB_MAX_SEGMENT_ORDER + PAGE_SLOT_ORDER + 1)
+
+#define NO_HEAD 0xffff	      /* slot->head: part of no mapping */
+#define NOT_IN_LIST 0xff      /* slot->free_order: not the first slot of a listed free block */
+#define NR_CACHE_ORDERS 3     /* freed blocks of 1, 2 and 4 slots are kept unmerged ... */
+#define CACHE_BLOCKS 8	      /* ... so many of each */
+#define MAX_AREAS 128	      /* a power of two */
+#define GROW_BATCH 8	      /* segments in one exchange, at most */
+#define FIRST_SEGMENT_ORDER 6 /* 256 KiB; a pool doubles from there */
+
+struct xen_swiotlb_slot {
+	union {
+		struct xen_swiotlb_slot *next; /* first slot of a free block: list or stack */
+		void *orig;		       /* first slot of a mapping: the caller's buffer */
+	};
+	struct xen_swiotlb_slot **link; /* what points here; listed blocks */
+	/* Who has the slot or had it last. Only compared, never read through, once it is free. */
+	const char *owner;
+	uint32_t size;	 /* first slot of a mapping: bytes */
+	uint16_t count;	 /* likewise: slots */
+	uint16_t offset; /* likewise: of the buffer in this slot */
+	uint16_t index;	 /* of this slot in its segment */
+	uint16_t head;	 /* index of the mapping's first slot, or NO_HEAD */
+	/* Bytes of the slot from here on are zero as far as its last owner's mappings go. */
+	uint16_t dirty;
+	uint8_t free_order;
+	uint8_t dir; /* first slot of a mapping */
+};
+
+struct xen_swiotlb_segment {
+	dma_addr_t dma; /* aligned to the segment's size */
+	void *va;
+	struct xen_swiotlb_pool *pool;
+	struct xen_swiotlb_area *area;
+	struct xen_swiotlb_segment *next;
+	uint64_t idle_since; /* when used became 0, ns */
+	uint32_t used;	     /* slots of live mappings */
+	uint8_t order;	     /* pages */
+	bool exchanged;	     /* its frames were asked of Xen */
+	struct xen_swiotlb_slot slot[];
+};
+
+struct xen_swiotlb_area {
+	struct xen_lock lock;
+	uint32_t avail; /* bit o: free[o] is not empty */
+	struct xen_swiotlb_slot *free[NR_SLOT_ORDERS];
+	struct {
+		struct xen_swiotlb_slot *top;
+		uint32_t nr;
+	} cache[NR_CACHE_ORDERS];
+	struct xen_swiotlb_segment *segments;
+	uint64_t maps, bytes_mapped;
+};
+
+enum swiotlb_failure { FAIL_TOO_BIG, FAIL_NO_PLACEMENT, FAIL_FULL, FAIL_NO_MEMORY, NR_FAILURES };
+
+struct xen_swiotlb_pool {
+	dma_addr_t mask;   /* addresses end here */
+	unsigned int bits; /* the same as a width; 64: unlimited */
+	unsigned int area_mask;
+	uint64_t used, used_high; /* bytes */
+
+	struct xen_lock lock;
+	uint64_t held, held_high; /* bytes in segments, those under construction included */
+	uint64_t segments, grown, shrunk;
+	uint64_t failed[NR_FAILURES];
+	uint64_t logged_at[NR_FAILURES]; /* 0: never */
+	unsigned int grow_order;	 /* the order that Xen could last serve */
+
+	struct xen_swiotlb_area area[];
+};
+
+/* A buffer to place. */
+struct swiotlb_request {
+	void *orig;
+	const char *owner;
+	uint32_t size;
+	uint16_t count;	 /* slots */
+	uint16_t lead;	 /* slots to leave free before them in a block of 2^order */
+	uint16_t offset; /* in the first slot */
+	uint8_t order;
+	uint8_t dir;
+	/* Found when placed: bytes to zero before and behind the buffer. */
+	uint32_t zero_before, zero_behind;
+};
+
+/* swiotlb-slots.c; the area is locked. */
+struct xen_swiotlb_slot *xen_swiotlb_slots_take(struct xen_swiotlb_area *area, unsigned int order,
+						unsigned int lead, unsigned int count);
+void xen_swiotlb_slots_give(struct xen_swiotlb_slot *head, unsigned int count);
+void xen_swiotlb_slots_flush(struct xen_swiotlb_area *area);
+void xen_swiotlb_slots_attach(struct xen_swiotlb_area *area, struct xen_swiotlb_segment *seg);
+/* Of a wholly free segment, after a flush. */
+void xen_swiotlb_slots_detach(struct xen_swiotlb_segment *seg);
+
+/* swiotlb-pool.c */
+extern struct xen_swiotlb_config xen_swiotlb_settings;
+extern struct xen_ranges xen_swiotlb_segments; /* by machine frame; tag: the segment */
+struct xen_swiotlb_pool *xen_swiotlb_pool_nr(unsigned int index);
+uint64_t xen_swiotlb_held(struct xen_swiotlb_pool *pool);
+
+/* swiotlb-grow.c: make one or more segments of @min_order or higher, not yet in an area.
+ * -XEN_ENOSPC: the limit; -XEN_ENOMEM. */
+int xen_swiotlb_grow(struct xen_swiotlb_pool *pool, unsigned int min_order,
+		     struct xen_swiotlb_segment **list);
+/* Put the segments of @list into the area, which is locked. */
+void xen_swiotlb_attach(struct xen_swiotlb_area *area, struct xen_swiotlb_segment *list);
+/* Give an unattached segment back; false: not possible now, nothing was done. */
+bool xen_swiotlb_release(struct xen_swiotlb_segment *seg);
+void xen_swiotlb_grow_fini(void);
+
+/* swiotlb-report.c: count a failed request and say why, at most once a second. */
+void xen_swiotlb_failed(struct xen_swiotlb_pool *pool, enum swiotlb_failure why, const char *owner,
+			size_t size);
+
+static inline unsigned int swiotlb_slots_of(const struct xen_swiotlb_segment *seg)
+{
+	return 1u << (seg->order + PAGE_SLOT_ORDER);
+}
+
+static inline struct xen_swiotlb_segment *swiotlb_segment_of(struct xen_swiotlb_slot *slot)
+{
+	char *first = (char *)(slot - slot->index);
+
+	return (struct xen_swiotlb_segment *)(first - offsetof(struct xen_swiotlb_segment, slot));
+}
+
+static inline struct xen_swiotlb_area *swiotlb_own_area(struct xen_swiotlb_pool *pool)
+{
+	return &pool->area[xen_port_cpu() & pool->area_mask];
+}
+
+/* The smallest o with 2^o >= @n, n > 0. */
+static inline unsigned int swiotlb_order_of(uint64_t n)
+{
+	return n > 1 ? 64 - (unsigned int)__builtin_clzll(n - 1) : 0;
+}
+
+#endif

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The DMA backend of PV guests: a page's machine address where the device can reach it, a bounce
+ * buffer where it cannot, coherent memory from the cache of contiguous regions.
+ *
+ * dev->bounces counts the device's live bounce buffers: while it has none, unmapping and syncing
+ * are nothing to do, without a look at any table. It is raised before the address is handed out.
+ * No locks here.
+ */
+#include <xen/coherent.h>
+
+#include "dma-internal.h"
+
+bool xen_dma_contiguous(paddr_t paddr, size_t size)
+{
+	uint64_t pfn = paddr >> XEN_PAGE_SHIFT, last = (paddr + size - 1) >> XEN_PAGE_SHIFT;
+	const uint64_t *entry = xen_p2m.entry;
+	uint64_t first;
+
+	if (last >= xen_p2m.nr)
+		return false;
+	first = xen_load(&entry[pfn]);
+	for (uint64_t i = 1; i <= last - pfn; i++)
+		if (xen_load(&entry[pfn + i]) != first + i)
+			return false;
+	return true;
+}
+
+static bool populated(paddr_t paddr, size_t size)
+{
+	uint64_t last = (paddr + size - 1) >> XEN_PAGE_SHIFT;
+
+	for (uint64_t pfn = paddr >> XEN_PAGE_SHIFT; pfn <= last; pfn++)
+		if (xen_p2m_entry(mk_pfn(pfn)) == XEN_INVALID_FRAME)
+			return false;
+	return true;
+}
+
+/* A peer's BAR: its address is the bus address, or nothing is. */
+static int map_mmio(const struct xen_dma_dev *dev, paddr_t paddr, size_t size, dma_addr_t *dma)
+{
+	uint64_t end = ((paddr + size - 1) >> XEN_PAGE_SHIFT) + 1, pfn = paddr >> XEN_PAGE_SHIFT;
+	struct xen_range range;
+
+	while (pfn < end) {
+		if (!xen_ranges_find(&xen_p2m.identity, pfn, &range))
+			return -XEN_EFAULT;
+		/* RAM wins over identity, page by page. */
+		for (; pfn < end && pfn < range.end; pfn++) {
+			if (pfn >= xen_p2m.nr) {
+				pfn = range.end;
+				break;
+			}
+			if (xen_p2m_entry(mk_pfn(pfn)) != XEN_INVALID_FRAME)
+				return -XEN_EFAULT;
+		}
+	}
+	if (paddr > dev->limits.mask || size - 1 > dev->limits.mask - paddr)
+		return -XEN_ERANGE;
+	*dma = paddr;
+	return 0;
+}
+
+static __attribute__((noinline)) int bounce(struct xen_dma_dev *dev, paddr_t paddr, size_t size,
+					    enum xen_dma_dir dir, dma_addr_t *dma)
+{
+	struct xen_swiotlb_pool *pool = xen_load(&dev->pool);
+	int err;
+
+	if (unlikely(!pool)) {
+		if (!populated(paddr, size))
+			return -XEN_EFAULT;
+		pool = xen_swiotlb_pool_get(dev->limits.mask, &err);
+		if (!pool)
+			return err;
+		xen_store(&dev->pool, pool);
+	}
+	err = xen_swiotlb_map_single(pool, &dev->limits, dev->name, paddr, size, dir, dma);
+	if (likely(!err))
+		xen_fetch_add(&dev->bounces, 1);
+	return err;
+}
+
+static int map(struct xen_dma_dev *dev, paddr_t paddr, size_t size, enum xen_dma_dir dir,
+	       unsigned int attrs, dma_addr_t *dma)
+{
+	if (unlikely(attrs & XEN_DMA_ATTR_MMIO))
+		return map_mmio(dev, paddr, size, dma);
+	if (likely(dma_direct(dev, paddr, size, dma)))
+		return 0;
+	/* With SKIP_SYNC too: the slots must not show what was in them before. */
+	return bounce(dev, paddr, size, dir, dma);
+}
+
+static void unmap(struct xen_dma_dev *dev, dma_addr_t dma, size_t size, enum xen_dma_dir dir,
+		  unsigned int attrs)
+{
+	if (likely(!xen_load(&dev->bounces)) || attrs & XEN_DMA_ATTR_MMIO)
+		return;
+	if (xen_swiotlb_unmap_single(dma, size, dir, attrs & XEN_DMA_ATTR_SKIP_SYNC))
+		xen_fetch_sub(&dev->bounces, 1);
+}
+
+static void sync(struct xen_dma_dev *dev, dma_addr_t dma, size_t size, enum xen_dma_dir dir,
+		 bool for_cpu)
+{
+	if (unlikely(xen_load(&dev->bounces)))
+		xen_swiotlb_sync_single(dma, size, dir, for_cpu);
+}
+
+static void unmap_sg(struct xen_dma_dev *dev, struct xen_dma_sg *sg, unsigned int nents,
+		     enum xen_dma_dir dir, unsigned int attrs)
+{
+	if (likely(!xen_load(&dev->bounces)))
+		return;
+	for (unsigned int i = 0; i < nents && sg[i].dma_length; i++)
+		unmap(dev, sg[i].dma_addr, sg[i].dma_length, dir, attrs);
+}
+
+/* May a piece of @length at @dma lengthen @prev? */
+static inline bool can_merge(const struct xen_dma_sg *prev, dma_addr_t dma, uint32_t length,
+			     uint64_t max, uint64_t boundary)
+{
+	uint64_t sum = (uint64_t)prev->dma_length + length;
+
+	if (prev->dma_addr + prev->dma_length != dma || sum > max)
+		return false;
+	return !boundary || sum - 1 <= boundary - (prev->dma_addr & boundary);
+}
+
+static int map_sg(struct xen_dma_dev *dev, struct xen_dma_sg *sg, unsigned int nents,
+		  enum xen_dma_dir dir, unsigned int attrs)
+{
+	uint64_t max = dev->limits.max_segment, boundary = dev->limits.boundary_mask;
+	struct xen_dma_sg *out = NULL; /* the last piece, if it may grow */
+	unsigned int n = 0;
+	int err;
+
+	if (!max || max > UINT32_MAX)
+		max = UINT32_MAX;
+	for (unsigned int i = 0; i < nents; i++) {
+		paddr_t paddr = pfn_to_paddr(sg[i].pfn) + sg[i].offset;
+		uint32_t length = sg[i].length;
+		dma_addr_t dma;
+		bool direct;
+
+		err = -XEN_EINVAL;
+		if (unlikely(length > max))
+			goto unmap;
+		direct = !(attrs & XEN_DMA_ATTR_MMIO) && dma_direct(dev, paddr, length, &dma);
+		if (direct && out && can_merge(out, dma, length, max, boundary)) {
+			out->dma_length += length;
+			continue;
+		}
+		if (unlikely(!direct)) {
+			err = map(dev, paddr, length, dir, attrs, &dma);
+			if (err)
+				goto unmap;
+		}
+		sg[n].dma_addr = dma;
+		sg[n].dma_length = length;
+		out = direct ? &sg[n] : NULL;
+		n++;
+	}
+	if (n < nents)
+		sg[n].dma_length = 0;
+	return (int)n;
+
+unmap:
+	/* The device has seen none of it. */
+	if (n < nents)
+		sg[n].dma_length = 0;
+	unmap_sg(dev, sg, nents, dir, attrs | XEN_DMA_ATTR_SKIP_SYNC);
+	sg[0].dma_length = 0;
+	return err;
+}
+
+static unsigned int order_of(size_t size)
+{
+	uint64_t pages = xen_pages_of(size);
+
+	return pages > 1 ? 64 - (unsigned int)__builtin_clzll(pages - 1) : 0;
+}
+
+static void *alloc(struct xen_dma_dev *dev, size_t size, dma_addr_t *dma)
+{
+	unsigned int bits = dma_mask_bits(dev->limits.coherent_mask);
+	int err = 0;
+	void *va = xen_coherent_alloc(order_of(size), bits, dma, &err);
+
+	if (!va)
+		xen_store(&dev->last_error, err);
+	return va;
+}
+
+static void free(struct xen_dma_dev *dev, void *va, size_t size, dma_addr_t dma)
+{
+	xen_coherent_free(va, order_of(size), dma_mask_bits(dev->limits.coherent_mask));
+}
+
+static size_t max_mapping(const struct xen_dma_dev *dev)
+{
+	return xen_swiotlb_max_mapping(&dev->limits);
+}
+
+static int probe(struct xen_dma_dev *dev, uint64_t mask, bool coherent)
+{
+	unsigned int bits = dma_mask_bits(mask);
+	struct xen_swiotlb_pool *pool;
+	dma_addr_t dma;
+	int err = 0;
+	void *va;
+
+	if (bits >= 64)
+		return 0;
+	if (coherent) {
+		va = xen_coherent_alloc(0, bits, &dma, &err);
+		if (va)
+			xen_coherent_free(va, 0, bits);
+		return err;
+	}
+	pool = xen_swiotlb_pool_get(mask, &err);
+	return pool ? xen_swiotlb_pool_probe(pool) : err;
+}
+
+const struct xen_dma_ops xen_swiotlb_dma_ops = {
+	.map = map,
+	.unmap = unmap,
+	.sync = sync,
+	.map_sg = map_sg,
+	.unmap_sg = unmap_sg,
+	.alloc = alloc,
+	.free = free,
+	.max_mapping = max_mapping,
+	.probe = probe,
+};

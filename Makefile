@@ -20,7 +20,7 @@ ifneq ($(filter-out $(NO_TOOLS),$(or $(MAKECMDGOALS),all)),)
 ifeq ($(shell command -v $(firstword $(CC))),)
 $(error no compiler '$(CC)': install gcc, give CC=, or let `make setup` install what is missing)
 endif
-ifneq ($(shell printf '\#include <xen/xen.h>\n' | $(CC) -E -x c - >/dev/null 2>&1; echo $$?),0)
+ifneq ($(shell $(CC) -E -include xen/xen.h -x c /dev/null >/dev/null 2>&1; echo $$?),0)
 $(error no Xen public headers: install libxen-dev, or let `make setup` install what is missing)
 endif
 endif

@@ -12,6 +12,10 @@ setup: ## install what is missing, download Xen into build/ (XEN=file: take this
 	$(Q)QEMU='$(filter-out qemu-system-x86_64,$(QEMU))' scripts/setup.sh packages
 	$(Q)XEN='$(XEN)' scripts/setup.sh xen $(O)/xen
 
+.PHONY: setup-check
+setup-check: ## does set-up say the right thing where something is missing?
+	$(Q)tests/setup/check.sh $(O)
+
 .PHONY: setup-xen
 setup-xen:
 	$(Q)XEN='$(XEN)' scripts/setup.sh xen $(O)/xen

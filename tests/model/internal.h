@@ -160,12 +160,15 @@ bool locks_all_free(void);
 domid_t model_domid(void);
 /* May Xen set up a message of this function? 0 or Xen's error. */
 int model_pci_message_ok(uint32_t sbdf, bool msix, unsigned int entry);
-void pci_start(void);
 void event_start(void);
 void event_deliver(void);
+bool event_in_handler(void);
 bool event_stop(void);
 /* Bind or unbind a PIRQ for EVTCHNOP_bind_pirq; -errno. */
 int physdev_bind(uint32_t pirq, evtchn_port_t port);
+/* The device asserts the PIRQ: does Xen send the event now? A line waits for its EOI. */
+bool physdev_fire(uint32_t pirq);
+void event_raise(evtchn_port_t port);
 void physdev_start(void);
 bool physdev_stop(void);
 

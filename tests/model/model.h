@@ -28,6 +28,7 @@ struct model_params {
 	bool contiguous;      /* give the domain contiguous MFNs; default scattered, high first */
 	bool no_setup;	      /* do not call xen_p2m_init() and xen_p2m_ram_add() for the test */
 	unsigned int nr_cpus; /* default 1 */
+	bool intremap;	      /* an IOMMU remaps interrupts: multi-vector MSI works */
 	uint64_t seed;	      /* scatter order; 0: a fixed default */
 };
 
@@ -174,6 +175,8 @@ void model_pci_unplug(struct xen_pci_addr addr);
 extern const struct xen_pci_config model_pci_config;
 /* Raw config bytes of a plugged function, for hostile devices (4096 bytes); NULL if absent. */
 uint8_t *model_pci_raw(struct xen_pci_addr addr);
+/* Which bits of each byte a config write changes, likewise: to forge a BAR of an odd size. */
+uint8_t *model_pci_writable(struct xen_pci_addr addr);
 /* Is the function known to Xen (PHYSDEVOP_pci_device_add)? */
 bool model_pci_known(struct xen_pci_addr addr);
 

@@ -17,10 +17,11 @@
 #define NR_KNOWN 1024
 
 struct pirq {
-	bool mapped, level, in_flight;
-	int gsi;	    /* -1: a message */
-	bool msix;	    /* the message is an MSI-X entry */
-	unsigned int entry; /* of MSI-X; vector of MSI */
+	bool mapped;
+	bool level, in_flight, again; /* a line: not yet acknowledged; asserted again */
+	int gsi;		      /* -1: a message */
+	bool msix;		      /* the message is an MSI-X entry */
+	unsigned int entry;	      /* of MSI-X; vector of MSI */
 	uint32_t sbdf;
 	evtchn_port_t port;
 	uint64_t eois;
@@ -113,20 +114,23 @@ static int map_gsi(struct physdev_map_pirq *map)
 	return 0;
 }
 
+/*
+ * Xen would set up the same message again under another PIRQ and corrupt the first, or switch the
+ * other kind of message off under its user: the caller's mistake in both cases.
+ */
 static int check_message(uint32_t sbdf, bool msix, unsigned int entry)
 {
-	bool same_kind = false;
-
 	if (!is_known(sbdf))
 		return -XEN_ENODEV;
 	for (int i = 0; i < NR_PIRQS; i++) {
 		if (!pirqs[i].mapped || pirqs[i].gsi >= 0 || pirqs[i].sbdf != sbdf)
 			continue;
 		if (pirqs[i].msix != msix)
-			return -XEN_EBUSY;
-		same_kind |= !msix || pirqs[i].entry == entry;
+			model_breach("PHYSDEVOP_map_pirq: MSI and MSI-X of one function at once");
+		if (!msix || pirqs[i].entry == entry)
+			model_breach("PHYSDEVOP_map_pirq: the message is mapped to PIRQ %d", i);
 	}
-	return same_kind ? -XEN_EEXIST : 0;
+	return model_pci_message_ok(sbdf, msix, entry);
 }
 
 static int map_message(struct physdev_map_pirq *map)
@@ -142,6 +146,8 @@ static int map_message(struct physdev_map_pirq *map)
 		return -XEN_EINVAL;
 	if (multi && (nr <= 0 || nr > MAX_MSI))
 		return -XEN_EDOM;
+	if (multi && nr > 1 && !model.params.intremap)
+		return -XEN_EOPNOTSUPP;
 	while (nr & (nr - 1))
 		nr += nr & -nr;
 	if (pirq < 0)
@@ -201,7 +207,7 @@ static int unmap_pirq(const struct physdev_unmap_pirq *unmap)
 		uint32_t sbdf = pirqs[pirq].sbdf;
 
 		if (pirqs[pirq].entry)
-			return -XEN_EINVAL;
+			return -XEN_EBUSY;
 		for (; pirq < NR_PIRQS && pirqs[pirq].mapped && pirqs[pirq].sbdf == sbdf; pirq++)
 			pirqs[pirq].mapped = false;
 		return 0;
@@ -216,7 +222,19 @@ int physdev_bind(uint32_t pirq, evtchn_port_t port)
 		return -XEN_EINVAL;
 	pirqs[pirq].port = port;
 	pirqs[pirq].in_flight = false;
+	pirqs[pirq].again = false;
 	return 0;
+}
+
+bool physdev_fire(uint32_t pirq)
+{
+	struct pirq *p = &pirqs[pirq];
+
+	if (!p->level)
+		return true;
+	p->again = p->in_flight;
+	p->in_flight = true;
+	return !p->again;
 }
 
 static int setup_gsi(const struct physdev_setup_gsi *setup)
@@ -225,6 +243,8 @@ static int setup_gsi(const struct physdev_setup_gsi *setup)
 		return -XEN_EINVAL;
 	if (model.params.domu)
 		return -XEN_EPERM;
+	if (gsis[setup->gsi].set)
+		return -XEN_EEXIST; /* the first one counts */
 	gsis[setup->gsi].set = true;
 	gsis[setup->gsi].level = setup->triggering;
 	return 0;
@@ -255,6 +275,7 @@ static int device(const struct physdev_pci_device *dev, uint32_t flags, bool add
 	return -XEN_ENODEV;
 }
 
+/* A line that was asserted meanwhile fires again. */
 static int eoi(const struct physdev_eoi *op)
 {
 	struct pirq *pirq;
@@ -264,6 +285,8 @@ static int eoi(const struct physdev_eoi *op)
 	pirq = &pirqs[op->irq];
 	pirq->eois++;
 	pirq->in_flight = false;
+	if (pirq->port && pirq->again && physdev_fire(op->irq))
+		event_raise(pirq->port);
 	return 0;
 }
 

@@ -136,12 +136,19 @@ void *xen_port_pfn_to_virt(pfn_t pfn)
 	return NULL;
 }
 
+static void check_may_sleep(const char *function)
+{
+	if (lock_depth())
+		model_breach("%s: may sleep, but a lock is held", function);
+	if (event_in_handler())
+		model_breach("%s: may sleep, but this is an interrupt", function);
+}
+
 void *xen_port_vm_alloc(size_t nr)
 {
 	uint64_t start = 0, page;
 
-	if (lock_depth())
-		model_breach("xen_port_vm_alloc: may sleep, but a lock is held");
+	check_may_sleep("xen_port_vm_alloc");
 	if (told_to_fail(MODEL_VM_ALLOC) || !nr)
 		return NULL;
 	pthread_mutex_lock(&lock);
@@ -165,8 +172,6 @@ void xen_port_vm_free(void *va, size_t nr)
 {
 	uint64_t page = mmu_page_of(va);
 
-	if (lock_depth())
-		model_breach("xen_port_vm_free: may sleep, but a lock is held");
 	if (page == XEN_INVALID_FRAME || page < model.direct_pages ||
 	    vm_run[page - model.direct_pages] != nr)
 		model_breach("xen_port_vm_free: %p of %zu pages is not allocated so", va, nr);

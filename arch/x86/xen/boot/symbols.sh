@@ -16,6 +16,7 @@ BEGIN {
 	print "\t.section .symbols, \"a\", @progbits"
 	print "\t.balign 8"
 	print "\t.globl boot_nr_symbols, boot_symbols, boot_symbol_names"
+	print "\t.subsection 1\nboot_symbol_names:\n\t.subsection 0"
 	print "boot_symbols:"
 }
 {
@@ -24,6 +25,5 @@ BEGIN {
 }
 END {
 	print "boot_nr_symbols:\n\t.long " NR
-	print "\t.subsection 1\nboot_symbol_names:"
 	print "\t.section .note.GNU-stack, \"\", @progbits"
 }'

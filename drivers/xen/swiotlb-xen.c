@@ -193,7 +193,7 @@ static void *alloc(struct xen_dma_dev *dev, size_t size, dma_addr_t *dma)
 	return va;
 }
 
-static void free(struct xen_dma_dev *dev, void *va, size_t size, dma_addr_t dma)
+static void free_coherent(struct xen_dma_dev *dev, void *va, size_t size, dma_addr_t dma)
 {
 	xen_coherent_free(va, order_of(size), dma_mask_bits(dev->limits.coherent_mask));
 }
@@ -230,7 +230,7 @@ const struct xen_dma_ops xen_swiotlb_dma_ops = {
 	.map_sg = map_sg,
 	.unmap_sg = unmap_sg,
 	.alloc = alloc,
-	.free = free,
+	.free = free_coherent,
 	.max_mapping = max_mapping,
 	.probe = probe,
 };

@@ -69,7 +69,8 @@ struct model {
 
 	/* The domain. */
 	uint64_t tot_pages, max_pages;
-	uint64_t *mfn_list;
+	uint64_t *mfn_list; /* in its RAM: */
+	uint64_t list_pfn, list_pages;
 	bool domain_map; /* the toolstack gave the domain an E820 */
 
 	/* Kernel address space: direct map, then the area of xen_port_vm_alloc(). */

@@ -18,6 +18,9 @@
 #define MAX_SCATTERED 16384
 #define XEN_FRAMES 1024 /* at the top of RAM: the hypervisor's own */
 #define DEFAULT_PAGES 4096
+#define LIST_PFN 16 /* below it: the "kernel image" */
+#define LOW_HOLE_PFN 0x9f
+#define ABOVE_HOLE_PFN 0x100
 #define DEFAULT_SEED 0x2545f4914f6cdd1dULL
 
 struct model model;
@@ -263,6 +266,20 @@ static void sort_blocks(void)
 		model.m2p[list[i]] = i;
 }
 
+/* The builder's list lies in the domain's own RAM, clear of a PC's hole below 1 MiB. */
+static void place_list(void)
+{
+	uint64_t *built = model.mfn_list, bytes = model.params.nr_pages * sizeof(*built);
+
+	model.list_pages = xen_pages_of(bytes);
+	model.list_pfn = LIST_PFN + model.list_pages <= LOW_HOLE_PFN ? LIST_PFN : ABOVE_HOLE_PFN;
+	if (model.list_pfn + model.list_pages > model.params.nr_pages)
+		model_breach("model_start: no room for the P2M list");
+	model.mfn_list = (uint64_t *)(void *)(model.space + (model.list_pfn << XEN_PAGE_SHIFT));
+	memcpy(model.mfn_list, built, bytes);
+	model_release(built, bytes + XEN_PAGE_SIZE);
+}
+
 void machine_start(void)
 {
 	struct model_params *p = &model.params;
@@ -286,6 +303,7 @@ void machine_start(void)
 	sort_blocks();
 	mmu_start();
 	map_domain();
+	place_list();
 }
 
 /* The mappings go with the process or are few; what costs memory is given back. */

@@ -51,7 +51,8 @@ struct model_allocs {
 };
 struct model_allocs model_allocs(void);
 
-/* The domain builder's P2M list and the machine address of each page: for no_setup tests. */
+/* The domain builder's P2M list, in the domain's RAM: PFN n is in frame list[n]. The port does not
+ * hand out its pages. Gone after model_stop(). */
 uint64_t *model_mfn_list(void);
 uint64_t model_nr_pages(void);
 

@@ -9,7 +9,7 @@
 
 #include <model/internal.h>
 
-#define FIRST_PFN 16 /* below: the "kernel image" */
+#define FIRST_PFN 16 /* below: the "kernel image"; the P2M list is left out as well */
 #define NO_ORDER 0
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -22,10 +22,14 @@ static _Thread_local unsigned int cpu;
 
 void port_start(void)
 {
+	uint64_t list_end;
+
 	buddy_init(&pages, model.direct_pages, false);
 	allocated = model_reserve(model.direct_pages);
 	vm_run = model_reserve(model.vm_pages * sizeof(*vm_run));
-	buddy_free(&pages, FIRST_PFN, model.params.nr_pages - FIRST_PFN);
+	list_end = model.list_pfn + model.list_pages;
+	buddy_free(&pages, FIRST_PFN, model.list_pfn - FIRST_PFN);
+	buddy_free(&pages, list_end, model.params.nr_pages - list_end);
 	nr_pages_live = 0;
 	nr_vm_live = 0;
 	cpu = 0;

@@ -21,3 +21,7 @@ $(HOST)/test_%: $(HOST)/tests/unit/test_%.o $(HOST)/libhosted.a
 unit: $(patsubst %,$(HOST)/test_%,$(if $(T),$(T),$(UNITS_HERE))) ## unit tests; T=name, C=case, SAN=asan
 	$(Q)$(if $(C),CK_RUN_CASE='$(C)') scripts/unit-run.sh 'unit$(if $(SAN), $(SAN))' \
 		'make unit$(if $(SAN), SAN=$(SAN))' $^
+
+.PHONY: unit-selftest
+unit-selftest: ## does the unit test runner tell right from wrong?
+	$(Q)tests/unit/selftest.sh $(O)

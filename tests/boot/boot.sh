@@ -74,7 +74,7 @@ boot()
 	counts=$(tally_of "$folder/console.log") || counts='0 0 0'
 	expect=$(value "$name" expect '')
 	if [ -z "$why" ]; then
-		why=$(judge_counts "$folder/console.log" "$counts" "$expect")
+		why=$(judge_counts "$folder/console.log" "$counts" "$expect" "$(value "$name" seen '')")
 		[ -z "$expect" ] || counts='1 0 0'
 	fi
 	# shellcheck disable=SC2086 # three words
@@ -83,7 +83,7 @@ boot()
 	printf '%s %s %s %s %s\n' "$1" "$2" "$3" $((SECONDS - start)) "$why" >"$folder/result"
 }
 
-# judge_counts LOG COUNTS EXPECT: why the verdict of a run that ended well is not what it should be.
+# judge_counts LOG COUNTS EXPECT SEEN: why the verdict of a run that ended well is not what it should be.
 judge_counts()
 {
 	local passed failed skipped
@@ -97,6 +97,7 @@ judge_counts()
 	elif [ "$passed" -eq 0 ]; then
 		echo "nothing passed ($skipped skipped)"
 	fi
+	[ -z "$4" ] || grep -qE "$4" "$1" || echo "no console line with: $4"
 }
 
 # report NAME: count and print what boot() left.

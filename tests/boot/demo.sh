@@ -175,8 +175,8 @@ nvme_disk dst "$folder/dst.img" bus=rp0
 disks+=("${qemu_disk[@]}")
 rows=
 host none 'no IOMMU' 'I/O virtualisation disabled'
-host vtd 'VT-d' 'I/O virtualisation enabled' -device intel-iommu,intremap=on
-host amd 'AMD-Vi' 'AMD-Vi: .*|I/O virtualisation enabled' -device amd-iommu,intremap=on
+host vtd 'VT-d' 'Intel VT-d .* enabled' -device intel-iommu,intremap=on
+host amd 'AMD-Vi' 'AMD-Vi: IOMMU 0 Enabled' -device amd-iommu,intremap=on
 
 printf '\n%-10s %14s %9s %12s %12s %12s  %s\n' host 'bytes moved' bounced bytes/s hypercalls \
 	'pool high' images

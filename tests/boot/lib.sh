@@ -57,7 +57,7 @@ boot_judge()
 }
 
 # What a hypervisor or guest prints when it goes down.
-crash_marks='Panic on CPU|Xen BUG at|Xen call trace|FATAL (TRAP|PAGE FAULT)|crashed on cpu'
+crash_marks='Panic on CPU|Xen BUG at|Xen call trace|FATAL (TRAP|PAGE FAULT)|domain_crash called|crashed on cpu'
 crash_marks+='|^\*\*\* xendma guest crash'
 
 last_line()

@@ -16,12 +16,13 @@ for word in "$@"; do
 	case $word in
 	file=*,id=src,*) src=${word#file=} src=${src%%,*} ;;
 	file=*,id=dst,*) dst=${word#file=} dst=${dst%%,*} ;;
-	intel-iommu* | amd-iommu*) iommu=enabled ;;
+	intel-iommu*) iommu='Intel VT-d Queued Invalidation enabled.' ;;
+	amd-iommu*) iommu='AMD-Vi: IOMMU 0 Enabled.' ;;
 	esac
 done
 if [ -n "${dst:-}" ]; then
 	size=$(stat -c %s "$src")
-	echo "(XEN) I/O virtualisation ${iommu:-disabled}"
+	echo "(XEN) ${iommu:-I/O virtualisation disabled}"
 	echo "xendma: demo bytes=$size bounced=$((size * 2)) direct=$size ns=1000000000" \
 		"hypercalls=1 pool_high=1 edu=8"
 	eval "$DEMO_DOES"
@@ -76,6 +77,8 @@ expect 'should have failed.*, 1 failed, . skipped status 1' unexpected-pass \
 	"say no_edu $good" 'expect = no edu'
 expect 'hang.*, 1 failed, 0 skipped status 1' expected-failure-hangs \
 	"say no_edu $bad sleep 9" 'expect = no edu'
+expect 'boot: 3 passed, 0 failed, 1 skipped status 0' seen "say VT-d_on $good" 'seen = VT-d on'
+expect 'no console line.*, 1 failed, 1 skipped status 1' not-seen "$good" 'seen = VT-d on'
 
 printf '[%s]\ntags = short\nqemu = %s\n' one "$good" two "$bad" >"$SCENARIOS"
 printf '[three]\nqemu = %s\n' "$good" >>"$SCENARIOS"

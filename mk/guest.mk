@@ -5,14 +5,14 @@
 BOOT := arch/x86/xen/boot
 BOOT_SRC := arch/x86/xen/hypercall.c \
 	$(addprefix $(BOOT)/,head.S entry.S start.c traps.c crash.c console.c format.c string.c \
-	lock.c event.c wait.c clock.c smp.c direct.c pages.c heap.c vm.c memory.c)
+	lock.c event.c wait.c clock.c smp.c direct.c pages.c heap.c vm.c memory.c acpi.c poweroff.c)
 GUEST_SRC := $(wildcard $(addprefix tests/guest/,main.c))
 GUEST_OBJ = $(call free_obj,$(BOOT_SRC) $(GUEST_SRC))
 GUEST_MAX := 1048576
 
 $(FREE)/$(BOOT)/%.o $(FREE)/tests/guest/%.o: KERNEL_CFLAGS += -I$(BOOT)
 
-GUEST_LD = $(CC) $(CFLAGS) -nostdlib -static -no-pie -Wl,-T,$(BOOT)/guest.lds -Wl,--build-id=none \
+GUEST_LD = $(CC) $(CFLAGS) -nostdlib -static -Wl,-T,$(BOOT)/guest.lds -Wl,--build-id=none \
 	-Wl,-z,max-page-size=4096,-z,noexecstack
 
 # Twice: the code symbols of the first image go into the second, behind all code.

@@ -30,7 +30,7 @@ bool boot_crashing(void)
 	return xen_load(&crashes) != 0;
 }
 
-static void shutdown(unsigned int reason)
+void boot_shutdown(unsigned int reason)
 {
 	struct sched_shutdown arg = {.reason = reason};
 
@@ -39,17 +39,9 @@ static void shutdown(unsigned int reason)
 		hypercall_sched_op(SCHEDOP_shutdown, &arg);
 }
 
-void boot_poweroff(void)
-{
-	/* Xen would halt the machine but not switch it off for its control domain. */
-	shutdown(boot_start_info->flags & SIF_INITDOMAIN ? SHUTDOWN_reboot : SHUTDOWN_poweroff);
-	__builtin_unreachable();
-}
-
 void boot_crash(void)
 {
-	shutdown(SHUTDOWN_crash);
-	__builtin_unreachable();
+	boot_shutdown(SHUTDOWN_crash);
 }
 
 static bool is_text(uintptr_t addr)

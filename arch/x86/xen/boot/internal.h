@@ -41,6 +41,8 @@ void boot_trap_table(struct trap_info table[33]);
 void boot_crash_report(const struct boot_regs *regs, const char *fmt, ...)
 	__attribute__((noreturn, format(printf, 2, 3)));
 bool boot_crashing(void);
+/* End the domain, SHUTDOWN_*. */
+void boot_shutdown(unsigned int reason) __attribute__((noreturn));
 /* The name of the function around @addr and the distance from its start; NULL: not code. */
 const char *boot_symbol(uintptr_t addr, uintptr_t *offset);
 

@@ -42,7 +42,14 @@ LIB_SRC := \
 	drivers/xen/swiotlb-pool.c \
 	drivers/xen/swiotlb-report.c \
 	drivers/xen/coherent.c \
+	drivers/xen/pci-config.c \
+	drivers/xen/pci-bar.c \
+	drivers/xen/pci-claim.c \
+	drivers/xen/pci-resource.c \
+	drivers/xen/pci-sriov.c \
+	drivers/xen/pci-report.c \
 	drivers/xen/pci.c \
+	drivers/xen/pci-scan.c \
 	drivers/xen/pirq.c \
 	drivers/xen/dma.c \
 	drivers/xen/dma-debug.c \

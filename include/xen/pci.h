@@ -13,11 +13,21 @@
  * apertures, but two BARs, or a BAR half in a window, are an error that names both.
  *
  * What a device says is not trusted: header types, sizes, bus numbers and capability pointers are
- * checked; a bridge whose secondary bus is not above its own, or already seen, is not followed.
+ * checked; a bridge whose secondary bus is not above its own, or already seen, is not followed. A
+ * scan makes a bounded number of accesses, whatever it reads.
+ *
+ * Sizing writes to the BARs; the function's decoding is off meanwhile (some microseconds) and all
+ * is put back, also when the accessor fails midway. Host bridges (class 0600) keep decoding: on
+ * many machines switching it off cuts the CPUs off from memory. A BAR that ignores writes (Xen
+ * makes some functions read-only) is not sized and not claimed.
+ *
+ * Enabled SR-IOV virtual functions are found through their physical function's capability, where
+ * the accessor reaches extended config space. Their BARs can be known only if the physical function
+ * was added before they were enabled.
  *
  * Context: scanning and hot-plug may sleep (they allocate and make hypercalls); one at a time for
- * a host: the embedder serialises. Sizing a BAR switches the function's decoding off for some
- * microseconds.
+ * a host: the embedder serialises. Different hosts may be scanned at once. The registry of claims
+ * is one for all hosts and locks itself.
  */
 #ifndef XENDMA_XEN_PCI_H
 #define XENDMA_XEN_PCI_H
@@ -80,16 +90,18 @@ enum xen_pci_res_kind {
 #define XEN_PCI_RES_ENABLED (1u << 3)  /* decoded now (ROM: its enable bit) */
 #define XEN_PCI_RES_UNSET (1u << 4)    /* address 0 or window closed: not claimed, not identity */
 #define XEN_PCI_RES_CLAIMED (1u << 5)  /* in the registry and identity in the P2M */
+#define XEN_PCI_RES_CONFLICT (1u << 6) /* malformed or in conflict: logged, not claimed */
 
 struct xen_pci_dev;
 
 struct xen_pci_resource {
-	uint64_t start;		 /* bus address = machine address, bytes */
-	uint64_t size;		 /* bytes; 0: not implemented */
-	struct xen_pci_dev *dev; /* NULL for an aperture */
-	uint8_t kind;		 /* enum xen_pci_res_kind */
-	uint8_t index;		 /* BAR number 0..5 */
-	uint16_t flags;		 /* XEN_PCI_RES_* */
+	uint64_t start;			      /* bus address = machine address, bytes */
+	uint64_t size;			      /* bytes; 0: not implemented, or malformed */
+	struct xen_pci_dev *dev;	      /* NULL for an aperture */
+	struct xen_pci_resource *next_window; /* private: claimed windows and apertures */
+	uint8_t kind;			      /* enum xen_pci_res_kind */
+	uint8_t index;			      /* BAR number 0..5 */
+	uint16_t flags;			      /* XEN_PCI_RES_* */
 };
 
 #define XEN_PCI_NR_BARS 6
@@ -99,20 +111,26 @@ struct xen_pci_resource {
 #define XEN_PCI_RES_PREF_INDEX 8
 
 struct xen_pci_host;
+struct xen_pci_sriov;
 
 struct xen_pci_dev {
 	struct xen_pci_host *host;
 	struct xen_pci_dev *parent; /* the bridge above; NULL on a root bus */
 	struct xen_pci_dev *next;   /* all functions of the host, in order of discovery */
+	struct xen_pci_dev *physfn; /* of a virtual function: its physical function */
 	struct xen_pci_addr addr;
 	uint16_t vendor, device;
-	uint32_t class_code;		/* 24 bits: class, subclass, interface */
-	uint8_t header_type;		/* 0 function, 1 bridge; multi-function bit off */
+	uint32_t class_code; /* 24 bits: class, subclass, interface */
+	uint8_t header_type; /* 0 function, 1 bridge, 2 CardBus; multi-function bit off */
 	uint8_t secondary, subordinate; /* bridges */
 	uint8_t interrupt_pin;		/* 0 none, 1 INTA .. 4 INTD */
 	uint8_t interrupt_line;		/* as the firmware left it */
 	bool known_to_xen;		/* PHYSDEVOP_pci_device_add succeeded */
 	bool is_virtfn;			/* SR-IOV virtual function */
+	bool followed;			/* a bridge whose bus numbers make sense */
+	struct xen_pci_sriov *sriov;	/* private: what a physical function's VFs look like */
+	uint16_t nr_messages;		/* private to pirq.c: bound MSI and MSI-X PIRQs */
+	bool intx_was_on;		/* private to pirq.c: give INTx back when they are gone */
 	struct xen_pci_resource res[XEN_PCI_NR_RES];
 };
 
@@ -126,33 +144,47 @@ struct xen_pci_host {
 	unsigned int nr_devices;
 	struct xen_pci_resource aperture[XEN_PCI_MAX_APERTURES];
 	unsigned int nr_apertures;
-	unsigned int nr_conflicts; /* resources that could not be claimed; each was logged */
-	uint64_t seen_buses[4];	   /* one bit a bus */
+	unsigned int nr_conflicts; /* resources with XEN_PCI_RES_CONFLICT; each was logged */
+	uint64_t seen_buses[4];	   /* one bit a bus: root buses and those behind bridges */
 };
 
 /* Begin with an empty tree. */
 void xen_pci_host_init(struct xen_pci_host *host, const struct xen_pci_config *config,
 		       uint16_t segment, bool tell_xen);
 
-/* Add a host-bridge window [start, start + size) bytes and mark it identity. -XEN_ENOSPC: table
- * full; errors of xen_p2m_identity_add() (RAM in the way is logged with both ranges). */
+/* Add a host-bridge window [start, start + size) bytes and mark it identity. -XEN_EINVAL: empty or
+ * above 2^52; -XEN_ENOSPC: table full; -XEN_EEXIST: RAM or a claim is in the way (logged with both
+ * ranges); -XEN_ENOMEM. Nothing is added on error. */
 int xen_pci_add_aperture(struct xen_pci_host *host, uint64_t start, uint64_t size);
 
 /*
- * Scan root bus @bus and everything below it: functions are added, their memory resources claimed
- * and marked identity, and Xen is told. Functions already in the tree are left alone, so the same
- * call finds what was hot-plugged. *@found (may be NULL) counts new functions. A function whose
- * resources conflict is kept, with the conflicting resource not claimed (nr_conflicts, logged).
- * -XEN_ENOMEM; accessor errors. What was added stays.
+ * Scan bus @bus (a root bus, or the bus behind a bridge in the tree) and everything below it:
+ * functions are added, their memory resources claimed and marked identity, and Xen is told.
+ * Functions already in the tree are left alone, so the same call finds what was hot-plugged; but
+ * bridges' windows are read again, and where they moved the claims behind them are looked over.
+ * *@found (may be NULL) counts new functions. A resource in conflict is logged and not claimed
+ * (nr_conflicts); a function that Xen does not accept stays with known_to_xen false, logged, and
+ * is offered again by the next scan; a malformed function is logged and passed over.
+ * -XEN_ENOMEM; the first accessor error (the scan goes on past the function that it hit, unless
+ * many fail). What was added stays.
  */
 int xen_pci_scan(struct xen_pci_host *host, uint8_t bus, unsigned int *found);
 
-/* Add one function (hot-plug, pcifront). *@dev is the new node. -XEN_ENODEV: nothing answers;
- * -XEN_EEXIST: in the tree; -XEN_EINVAL: malformed header; -XEN_ENOMEM. */
+/*
+ * Add one function (hot-plug, pcifront); what lies behind a bridge is found by scanning its
+ * secondary bus. @parent is the bridge above, NULL on a root bus. *@dev (may be NULL) is the new
+ * node. -XEN_ENODEV: nothing answers; -XEN_EAGAIN: it is still starting up, try later;
+ * -XEN_EEXIST: in the tree; -XEN_EINVAL: malformed header; -XEN_ENOMEM; accessor errors. Nothing
+ * is added on error.
+ */
 int xen_pci_add(struct xen_pci_host *host, struct xen_pci_addr addr, struct xen_pci_dev *parent,
 		struct xen_pci_dev **dev);
 
-/* Remove a function and, for a bridge, all below it: identity cleared, Xen told, node freed. */
+/*
+ * Remove a function, its virtual functions and, for a bridge, all below it, innermost first: Xen
+ * told, identity cleared, nodes freed. Makes no config access: it may be gone already. PIRQs of it
+ * must have been released.
+ */
 void xen_pci_remove(struct xen_pci_host *host, struct xen_pci_dev *dev);
 
 /* Remove everything, apertures too. */
@@ -168,6 +200,13 @@ struct xen_pci_dev *xen_pci_find_id(struct xen_pci_host *host, struct xen_pci_de
  * none. For messages and maps.
  */
 const struct xen_pci_resource *xen_pci_resource_at(struct xen_pci_host *host, uint64_t addr);
+
+/*
+ * Does claimed BAR or ROM @res share a 4 KiB page with one of another function? *@other (may be
+ * NULL) is then the first such. Whoever may map the one reaches the other, so they must not be
+ * given to different domains.
+ */
+bool xen_pci_shares_page(const struct xen_pci_resource *res, const struct xen_pci_resource **other);
 
 /* "0000:00:04.0 BAR 0" and the like, at most XEN_PCI_NAME_MAX bytes with the NUL. */
 #define XEN_PCI_NAME_MAX 40

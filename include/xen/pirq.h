@@ -3,15 +3,21 @@
  * Physical interrupts: Xen owns the interrupt controllers and the MSI messages; a domain with a
  * device gets a PIRQ and binds it to an event channel.
  *
- *   line   a GSI, level triggered, possibly shared; needs an EOI after each event
- *   MSI    Xen writes the message into the device
- *   MSI-X  likewise, one entry at a time
+ *   line   a GSI, level triggered, possibly shared between domains; needs an EOI after each event
+ *   MSI    Xen writes the message into the device; binding switches MSI on, releasing off
+ *   MSI-X  likewise, one entry at a time; on while any entry is bound
+ *
+ * While a device uses messages its INTx is switched off. Whether an event needs an EOI is what Xen
+ * says (PHYSDEVOP_irq_status_query).
  *
  * dom0 maps PIRQs itself (PHYSDEVOP_map_pirq); a domU gets the number from its backend and starts
  * at xen_pirq_bind().
  *
- * Context: setting up and tearing down may sleep and are serialised by the caller for a device;
- * xen_pirq_eoi() anywhere.
+ * One PIRQ has one event channel in a domain: a line that several devices share is mapped and bound
+ * once, and the handler asks each.
+ *
+ * Context: setting up and tearing down may sleep and are serialised by the caller for a device.
+ * Handlers run in interrupt context.
  */
 #ifndef XENDMA_XEN_PIRQ_H
 #define XENDMA_XEN_PIRQ_H
@@ -26,30 +32,55 @@ extern "C" {
 struct xen_pirq {
 	int pirq;	    /* Xen's number; -1: none */
 	evtchn_port_t port; /* 0: not bound */
-	bool needs_eoi;	    /* a line: Xen waits for it */
+	bool needs_eoi;	    /* Xen waits for an EOI after each event */
 	bool mapped;	    /* this domain mapped it and must unmap */
+	bool enabled;	    /* messages of @dev are switched on for it */
+	uint16_t control;   /* config offset of the capability's control word; 0: not a message */
+	uint16_t enable;    /* enable bit in there */
+	struct xen_pci_dev *dev; /* of a message mapped here */
 	void (*handler)(void *arg);
 	void *arg;
 };
 
-/* dom0: map @gsi, active low and level triggered when @level. */
-int xen_pirq_map_gsi(struct xen_pirq *pirq, unsigned int gsi, bool level);
-
-/* dom0: map MSI of @dev. Memory decode and the MSI capability are checked: -XEN_ENODEV. */
-int xen_pirq_map_msi(struct xen_pirq *pirq, const struct xen_pci_dev *dev);
-
-/* dom0: map MSI-X entry @entry of @dev. -XEN_ENODEV: no MSI-X, or its table's BAR unset;
- * -XEN_ERANGE: no such entry. */
-int xen_pirq_map_msix(struct xen_pirq *pirq, const struct xen_pci_dev *dev, unsigned int entry);
+/*
+ * Each of these three fills the whole of @pirq, whatever was in it: release first what is in use.
+ * On error nothing is mapped, and releasing it is harmless. Besides the errors named: what Xen
+ * refused; -XEN_EIO: Xen's answer or the config space makes no sense.
+ */
 
 /*
- * Bind to an event channel and have @handler called for it (xen_port_event_bind()). A line gets
- * its EOI after the handler returned. @pirq must stay where it is until unbound. On error nothing
- * is bound.
+ * dom0: map @gsi, active low and level triggered when @level, else active high and edge triggered.
+ * -XEN_ERANGE: no such number. The mapping stays when released: Xen takes the right to map a GSI
+ * away with the mapping, so it could never be used again.
+ */
+int xen_pirq_map_gsi(struct xen_pirq *pirq, unsigned int gsi, bool level);
+
+/* dom0: map MSI of @dev. -XEN_ENODEV: no MSI, or memory decode is off. @dev must stay in the tree
+ * until @pirq is released (the same for MSI-X). */
+int xen_pirq_map_msi(struct xen_pirq *pirq, struct xen_pci_dev *dev);
+
+/* dom0: map MSI-X entry @entry of @dev. -XEN_ENODEV: no MSI-X, memory decode is off, or its table's
+ * BAR is not claimed or too small; -XEN_ERANGE: no such entry. */
+int xen_pirq_map_msix(struct xen_pirq *pirq, struct xen_pci_dev *dev, unsigned int entry);
+
+/* domU: a number from the backend. -XEN_EINVAL: negative. */
+int xen_pirq_from_backend(struct xen_pirq *pirq, int number);
+
+/*
+ * Bind to an event channel and have @handler called for it (xen_port_event_bind()), then switch the
+ * device's messages on. The EOI, where Xen wants one, is sent after the handler returned. @shared:
+ * a line that other domains may bind too. @pirq must stay where it is until released.
+ * -XEN_EINVAL: no PIRQ or no handler; -XEN_EBUSY: bound already, or another domain does not share;
+ * -XEN_EEXIST: the PIRQ has a channel; what xen_port_event_bind() says; accessor errors. On error
+ * nothing is bound.
  */
 int xen_pirq_bind(struct xen_pirq *pirq, bool shared, void (*handler)(void *arg), void *arg);
 
-/* Close the channel and, when mapped here, unmap the PIRQ. Idempotent. */
+/*
+ * Switch the messages off, close the channel and, when mapped here, unmap the PIRQ: as far as each
+ * was done, so it may be called after any error and any number of times. When it returns the
+ * handler is not running. What Xen or the device refuses is logged.
+ */
 void xen_pirq_release(struct xen_pirq *pirq);
 
 #ifdef __cplusplus

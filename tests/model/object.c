@@ -47,10 +47,11 @@ void *xen_port_alloc(size_t size)
 
 void xen_port_free(void *va, size_t size)
 {
-	struct object *obj = (struct object *)va - 1;
+	struct object *obj;
 
 	if (!va)
 		return;
+	obj = (struct object *)va - 1;
 	if (obj->mark != LIVE)
 		model_breach("xen_port_free: %p is not allocated", va);
 	if (obj->size != size)

@@ -246,6 +246,8 @@ static bool sized_while_decoding(const struct function *f, unsigned int offset, 
 	uint32_t command = get(f->raw, 0x04, 2);
 	unsigned int rom = bridge ? 0x38 : 0x30, end = bridge ? 0x18 : 0x28;
 
+	if (get(f->raw, 0x0a, 2) == 0x0600)
+		return false; /* a host bridge: its decoding is not to be switched off */
 	if (offset == rom)
 		return (value & 1) && (value >> 11) == ~0u >> 11 && (command & 0x0002);
 	if (offset < 0x10 || offset >= end || value != ~0u || !get(f->mask, offset, 4))

@@ -30,6 +30,7 @@ struct pirq {
 static struct pirq pirqs[NR_PIRQS];
 static struct {
 	bool set, level;
+	bool lost; /* unmapped once: Xen took the domain's permission for it away */
 } gsis[NR_GSI];
 static uint32_t known[NR_KNOWN];
 static unsigned int nr_known;
@@ -102,6 +103,8 @@ static int map_gsi(struct physdev_map_pirq *map)
 			map->pirq = i; /* mapped before: the same again */
 			return 0;
 		}
+	if (gsis[map->index].lost)
+		return -XEN_EPERM;
 	if (pirq < 0)
 		pirq = free_pirq(true);
 	if (pirq < 0)
@@ -212,6 +215,8 @@ static int unmap_pirq(const struct physdev_unmap_pirq *unmap)
 			pirqs[pirq].mapped = false;
 		return 0;
 	}
+	if (pirqs[pirq].gsi >= 0)
+		gsis[pirqs[pirq].gsi].lost = true;
 	pirqs[pirq].mapped = false;
 	return 0;
 }
@@ -305,6 +310,17 @@ static int device_add(const struct physdev_pci_device_add *add)
 	return device(&dev, add->flags, true);
 }
 
+/* The older calls: segment 0 only. Their structures begin alike. */
+static int manage_pci(int cmd, const struct physdev_manage_pci *op)
+{
+	const struct physdev_pci_device dev = {0, op->bus, op->devfn};
+	const struct physdev_manage_pci_ext *ext = (const void *)op;
+
+	if (cmd == PHYSDEVOP_manage_pci_add_ext && (ext->is_extfn > 1 || ext->is_virtfn > 1))
+		return -XEN_EINVAL;
+	return device(&dev, 0, cmd != PHYSDEVOP_manage_pci_remove);
+}
+
 int do_physdev_op(int cmd, void *arg)
 {
 	if (!arg)
@@ -324,6 +340,10 @@ int do_physdev_op(int cmd, void *arg)
 		return device_add(arg);
 	case PHYSDEVOP_pci_device_remove:
 		return device(arg, 0, false);
+	case PHYSDEVOP_manage_pci_add:
+	case PHYSDEVOP_manage_pci_remove:
+	case PHYSDEVOP_manage_pci_add_ext:
+		return manage_pci(cmd, arg);
 	case PHYSDEVOP_pci_mmcfg_reserved:
 		return model.params.domu ? -XEN_EPERM : 0;
 	default:
@@ -357,7 +377,8 @@ bool physdev_stop(void)
 	bool ok = true;
 
 	for (int i = 0; i < NR_PIRQS; i++) {
-		if (!pirqs[i].mapped)
+		/* A GSI's mapping is for good: see gsis[].lost. */
+		if (!pirqs[i].mapped || pirqs[i].gsi >= 0)
 			continue;
 		fprintf(stderr, "model_stop: PIRQ %d is mapped\n", i);
 		ok = false;

@@ -27,3 +27,7 @@ shellcheck: ## are the shell scripts clean?
 
 .PHONY: lint
 lint: fmt-check headers-check symbols shellcheck ## all four
+
+.PHONY: lint-selftest
+lint-selftest: ## do these checks see what they are there to see?
+	$(Q)CC='$(CC)' tests/lint/selftest.sh $(O)

@@ -61,8 +61,8 @@ if stage 'setup' run setup scripts/setup.sh packages; then
 	stage 'build' run build sub -j"$jobs" all "$O/guest.elf"
 	stage 'build with clang' run build \
 		sub -j"$jobs" O="$O/clang" CC=clang-14 all "$O/clang/guest.elf"
-	for check in fmt-check headers-check symbols shellcheck setup-check unit-selftest boot-selftest \
-		install-check; do
+	for check in fmt-check headers-check symbols shellcheck lint-selftest setup-check \
+		unit-selftest boot-selftest install-check; do
 		stage "$check" sub "$check"
 	done
 	stage 'unit' sub -j"$jobs" unit

@@ -56,9 +56,6 @@ LIB_SRC := \
 	drivers/xen/dma-debug-record.c \
 	drivers/xen/swiotlb-xen.c
 
-# While the house is being built: what is not there yet is left out.
-LIB_SRC := $(wildcard $(LIB_SRC))
-
 WARN := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wvla \
 	-Wno-unused-parameter
 CFLAGS ?= -O2 -g

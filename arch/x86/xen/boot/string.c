@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The memory functions that compilers and the library call. The string instructions are what
- * current CPUs are fastest with for whole pages and good enough for the rest.
+ * The memory functions that compilers and the library call. Words by string instruction, then the
+ * odd bytes: near the best that can be had without vector registers, on CPUs and in emulators.
  */
 #include "internal.h"
 
 /* Keeps the compiler from seeing the very function in a loop that implements it. */
 #define KEEP_LOOP __asm__ volatile("" : : : "memory")
 
+/* A word anywhere, of any type. */
+typedef uint64_t __attribute__((aligned(1), may_alias)) word_t;
+
 void *memcpy(void *dest, const void *src, size_t size)
 {
+	size_t words = size / sizeof(word_t), bytes = size % sizeof(word_t);
 	void *d = dest;
 
-	__asm__ volatile("rep movsb" : "+D"(d), "+S"(src), "+c"(size) : : "memory");
+	__asm__ volatile("rep movsq" : "+D"(d), "+S"(src), "+c"(words) : : "memory");
+	__asm__ volatile("rep movsb" : "+D"(d), "+S"(src), "+c"(bytes) : : "memory");
 	return dest;
 }
 
@@ -23,10 +28,14 @@ void *memmove(void *dest, const void *src, size_t size)
 
 	if ((uintptr_t)d - (uintptr_t)s >= size)
 		return memcpy(dest, src, size);
-	d += size;
-	s += size;
-	while (size--) {
-		*--d = *--s;
+	/* The end of the source lies in the destination: from the end on. */
+	for (; size % sizeof(word_t); size--) {
+		d[size - 1] = s[size - 1];
+		KEEP_LOOP;
+	}
+	for (; size; size -= sizeof(word_t)) {
+		*(word_t *)(d + size - sizeof(word_t)) =
+			*(const word_t *)(s + size - sizeof(word_t));
 		KEEP_LOOP;
 	}
 	return dest;
@@ -34,9 +43,12 @@ void *memmove(void *dest, const void *src, size_t size)
 
 void *memset(void *dest, int c, size_t size)
 {
+	size_t words = size / sizeof(word_t), bytes = size % sizeof(word_t);
+	uint64_t pattern = (uint8_t)c * 0x0101010101010101UL;
 	void *d = dest;
 
-	__asm__ volatile("rep stosb" : "+D"(d), "+c"(size) : "a"(c) : "memory");
+	__asm__ volatile("rep stosq" : "+D"(d), "+c"(words) : "a"(pattern) : "memory");
+	__asm__ volatile("rep stosb" : "+D"(d), "+c"(bytes) : "a"(pattern) : "memory");
 	return dest;
 }
 
@@ -44,6 +56,11 @@ int memcmp(const void *a, const void *b, size_t size)
 {
 	const unsigned char *x = a, *y = b;
 
+	while (size >= sizeof(word_t) && *(const word_t *)x == *(const word_t *)y) {
+		x += sizeof(word_t);
+		y += sizeof(word_t);
+		size -= sizeof(word_t);
+	}
 	for (; size; size--, x++, y++)
 		if (*x != *y)
 			return *x < *y ? -1 : 1;

@@ -144,6 +144,9 @@ void *xen_coherent_alloc(unsigned int order, unsigned int address_bits, dma_addr
 		xen_fetch_sub(&counters.bytes_cached, bytes_of(order));
 	} else {
 		va = alloc_new(kind, order, address_bits, dma, err);
+		/* What the other kinds keep for later is needed now. */
+		if (!va && xen_coherent_trim(0))
+			va = alloc_new(kind, order, address_bits, dma, err);
 		if (!va)
 			return NULL;
 	}

@@ -204,7 +204,9 @@ static unsigned int make(struct xen_swiotlb_pool *pool, unsigned int order, unsi
 	return made;
 }
 
-static unsigned int wanted_order(struct xen_swiotlb_pool *pool, unsigned int min_order)
+/* The order that growth aims at; *@first: that to begin with. Both are @min_order or higher. */
+static unsigned int wanted_order(struct xen_swiotlb_pool *pool, unsigned int min_order,
+				 unsigned int *first)
 {
 	unsigned long flags = xen_port_lock(&pool->lock);
 	unsigned int order = FIRST_SEGMENT_ORDER;
@@ -214,25 +216,30 @@ static unsigned int wanted_order(struct xen_swiotlb_pool *pool, unsigned int min
 	if (order < FIRST_SEGMENT_ORDER)
 		order = FIRST_SEGMENT_ORDER;
 	/* Where memory is in pieces do not try every order each time; but recover. */
-	if (order > pool->grow_order + 1)
-		order = pool->grow_order + 1;
+	*first = pool->grow_order + 1;
 	xen_port_unlock(&pool->lock, flags);
 
 	if (order > xen_swiotlb_settings.max_segment_order)
 		order = xen_swiotlb_settings.max_segment_order;
-	return order > min_order ? order : min_order;
+	if (order < min_order)
+		order = min_order;
+	if (*first > order)
+		*first = order;
+	if (*first < min_order)
+		*first = min_order;
+	return order;
 }
 
 int xen_swiotlb_grow(struct xen_swiotlb_pool *pool, unsigned int min_order,
 		     struct xen_swiotlb_segment **list)
 {
-	unsigned int want, order;
+	unsigned int want, first, order;
 	int err = -XEN_ENOSPC;
 
 	if (min_order < XEN_SWIOTLB_MIN_SEGMENT_ORDER)
 		min_order = XEN_SWIOTLB_MIN_SEGMENT_ORDER;
-	want = wanted_order(pool, min_order);
-	for (order = want + 1; order-- > min_order;) {
+	want = wanted_order(pool, min_order, &first);
+	for (order = first + 1; order-- > min_order;) {
 		unsigned int nr = 1u << (want - order), reserved, made;
 
 		reserved = reserve(pool, order, nr < GROW_BATCH ? nr : GROW_BATCH);

@@ -182,7 +182,7 @@ static unsigned int order_of(size_t size)
 	return pages > 1 ? 64 - (unsigned int)__builtin_clzll(pages - 1) : 0;
 }
 
-static void *alloc(struct xen_dma_dev *dev, size_t size, dma_addr_t *dma)
+static void *alloc_coherent(struct xen_dma_dev *dev, size_t size, dma_addr_t *dma)
 {
 	unsigned int bits = dma_mask_bits(dev->limits.coherent_mask);
 	int err = 0;
@@ -229,7 +229,7 @@ const struct xen_dma_ops xen_swiotlb_dma_ops = {
 	.sync = sync,
 	.map_sg = map_sg,
 	.unmap_sg = unmap_sg,
-	.alloc = alloc,
+	.alloc = alloc_coherent,
 	.free = free_coherent,
 	.max_mapping = max_mapping,
 	.probe = probe,

@@ -85,7 +85,8 @@ struct xen_swiotlb_pool *xen_swiotlb_pool_get(uint64_t mask, int *err);
  * -XEN_EINVAL   size 0, no direction, or no placement can satisfy boundary and alignment for this
  *		 size, or the pool reaches beyond the limits' mask
  * -XEN_EFAULT   part of the original is not populated RAM (not counted)
- * -XEN_ENOSPC   the pool is at its limit and full, or too fragmented
+ * -XEN_ENOSPC   the pool is at its limit and full, or too fragmented; also while another CPU is
+ *		 still making the last segments below the limit
  * -XEN_ENOMEM   the pool may grow but neither guest nor machine has memory for it
  */
 int xen_swiotlb_map_single(struct xen_swiotlb_pool *pool, const struct xen_dma_limits *limits,

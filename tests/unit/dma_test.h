@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* What the tests of the DMA layer share: a model whose books must balance, buffers, a device. */
+#ifndef XENDMA_TESTS_DMA_TEST_H
+#define XENDMA_TESTS_DMA_TEST_H
+
+#include <pthread.h>
+#include <string.h>
+
+#include <model/model.h>
+#include <xen/coherent.h>
+#include <xen/dma.h>
+#include <xen/p2m.h>
+#include <xen/port.h>
+#include <xen/swiotlb.h>
+
+#include "unit.h"
+
+#define MASK(bits) ((bits) < 64 ? (1ULL << (bits)) - 1 : ~0ULL)
+#define SLOT XEN_SWIOTLB_SLOT_SIZE
+#define KIB 1024UL
+#define MIB (1024UL * KIB)
+
+static struct model_allocs allocs_at_start;
+
+static inline void dma_start(const struct model_params *params)
+{
+	model_start(params);
+	allocs_at_start = model_allocs();
+}
+
+static inline void no_allocs_left(void)
+{
+	struct model_allocs now = model_allocs();
+
+	ck_assert_uint_eq(now.pages, allocs_at_start.pages);
+	ck_assert_uint_eq(now.objects, allocs_at_start.objects);
+	ck_assert_uint_eq(now.bytes, allocs_at_start.bytes);
+}
+
+/* Everything given back, every frame where it belongs. */
+static inline void dma_stop(void)
+{
+	ck_assert_int_eq(xen_swiotlb_fini(), 0);
+	xen_coherent_trim(0);
+	no_allocs_left();
+	ck_assert(model_stop());
+}
+
+static inline paddr_t paddr_of(const void *va)
+{
+	return pfn_to_paddr(xen_port_virt_to_pfn(va)) + xen_page_offset((uintptr_t)va);
+}
+
+static inline mfn_t mfn_of(const void *va)
+{
+	return xen_pfn_to_mfn(xen_port_virt_to_pfn(va));
+}
+
+/* @bytes from the port; the order is that which holds them. */
+static inline unsigned int order_of_bytes(size_t bytes)
+{
+	unsigned int order = 0;
+
+	while (XEN_PAGE_SIZE << order < bytes)
+		order++;
+	return order;
+}
+
+static inline void *buffer(size_t bytes)
+{
+	void *va = xen_port_alloc_pages(order_of_bytes(bytes));
+
+	ck_assert_ptr_nonnull(va);
+	return va;
+}
+
+static inline void buffer_free(void *va, size_t bytes)
+{
+	xen_port_free_pages(va, order_of_bytes(bytes));
+}
+
+static inline void fill_random(void *buf, size_t size, uint64_t *rng)
+{
+	uint8_t *p = buf;
+
+	for (size_t i = 0; i < size; i++)
+		p[i] = (uint8_t)unit_random(rng);
+}
+
+/* The device's own accesses. */
+static inline void device_read(dma_addr_t dma, void *buf, size_t size)
+{
+	ck_assert(model_dma_read(dma, buf, size));
+}
+
+static inline void device_write(dma_addr_t dma, const void *buf, size_t size)
+{
+	ck_assert(model_dma_write(dma, buf, size));
+}
+
+static inline struct xen_swiotlb_pool *pool_of(unsigned int bits)
+{
+	int err = 0;
+	struct xen_swiotlb_pool *pool = xen_swiotlb_pool_get(MASK(bits), &err);
+
+	ck_assert_ptr_nonnull(pool);
+	return pool;
+}
+
+static inline struct xen_swiotlb_stats pool_stats(unsigned int index)
+{
+	struct xen_swiotlb_stats stats;
+
+	ck_assert(xen_swiotlb_stats(index, &stats));
+	return stats;
+}
+
+#endif

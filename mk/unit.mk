@@ -3,7 +3,8 @@
 #   make unit                   all       make unit T=swiotlb           one program
 #   make unit T=swiotlb C=name  one case  make unit SAN=asan            under ASan and UBSan
 
-UNITS := ranges p2m mmu contiguous setup balloon swiotlb coherent dma dma-debug pci pirq model
+UNITS := ranges p2m mmu contiguous setup balloon swiotlb coherent dma dma-debug pci pirq \
+	model model-memory model-mmu model-port model-pci
 MODEL_SRC := $(wildcard tests/model/*.c)
 
 UNITS_HERE := $(patsubst tests/unit/test_%.c,%,$(wildcard $(UNITS:%=tests/unit/test_%.c)))

@@ -45,6 +45,13 @@ static bool fault(const char *what, uint64_t pfn, uint64_t mfn)
 	return false;
 }
 
+static bool imbalance(const char *what, uint64_t is, uint64_t should_be)
+{
+	fprintf(stderr, "model: %s: %llu, not %llu\n", what, (unsigned long long)is,
+		(unsigned long long)should_be);
+	return false;
+}
+
 static bool check_page(uint64_t pfn, uint64_t mfn, uint8_t *seen)
 {
 	const struct frame *frame = &model.frames[mfn];
@@ -72,9 +79,9 @@ static bool check_count(uint64_t populated)
 	for (uint64_t mfn = 0; mfn < model.max_page; mfn++)
 		owned += model.frames[mfn].owner == OWNER_DOMAIN;
 	if (owned != model.tot_pages)
-		return fault("frames owned differ from the domain's total", owned, model.tot_pages);
+		return imbalance("frames the domain owns", owned, model.tot_pages);
 	if (populated != owned)
-		return fault("frames lost: in the P2M / owned", populated, owned);
+		return imbalance("frames in the P2M, of those owned", populated, owned);
 	return true;
 }
 
@@ -121,7 +128,7 @@ static bool check_machine(void)
 	for (uint64_t mfn = 0; mfn < model.max_page; mfn++)
 		free_frames += model.frames[mfn].owner == OWNER_FREE && mfn && machine_is_ram(mfn);
 	if (free_frames != model.heap.nr_free)
-		return fault("free frames are not in the heap", free_frames, model.heap.nr_free);
+		return imbalance("frames in the heap", model.heap.nr_free, free_frames);
 	return true;
 }
 
@@ -133,11 +140,11 @@ bool model_stop(void)
 	ok = check_machine() && ok;
 	model_leave();
 	if (model.nr_stale)
-		ok = fault("PTEs were changed and no TLB flush followed", model.nr_stale, 0);
+		ok = imbalance("PTEs changed and not flushed", model.nr_stale, 0);
 	if (model_allocs().vm_pages)
-		ok = fault("address space was not given back", model_allocs().vm_pages, 0);
-	if (!locks_all_free())
-		ok = fault("a lock is held", 0, 0);
+		ok = imbalance("pages of address space held", model_allocs().vm_pages, 0);
+	if (locks_held())
+		ok = imbalance("locks held", locks_held(), 0);
 	ok = event_stop() && ok;
 	ok = physdev_stop() && ok;
 	machine_stop();

@@ -154,8 +154,8 @@ void object_start(void);
 void object_count(struct model_allocs *allocs);
 void lock_reset(void);
 void lock_forget(const void *start, size_t size);
-unsigned int lock_depth(void);
-bool locks_all_free(void);
+unsigned int lock_depth(void); /* of this thread */
+unsigned int locks_held(void);
 
 /* event.c, physdev.c, pci.c */
 domid_t model_domid(void);

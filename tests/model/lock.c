@@ -100,7 +100,7 @@ void lock_reset(void)
 	__atomic_store_n(&nr_taken, 0, __ATOMIC_RELAXED);
 }
 
-bool locks_all_free(void)
+unsigned int locks_held(void)
 {
-	return !__atomic_load_n(&nr_taken, __ATOMIC_RELAXED);
+	return __atomic_load_n(&nr_taken, __ATOMIC_RELAXED);
 }

@@ -80,18 +80,35 @@ static void list_pages(struct work *work)
 		work->out[i] = pfn_x(work->pfn[i << work->out_order]);
 }
 
-/* Map every page to its frame, in whatever state it is. */
-static void restore_mappings(struct work *work)
+/*
+ * One page that Xen did not map in its batch: once more, and if its frame is not a new one, as what
+ * it may have been before, a page table, which the kernel may have mapped read-only.
+ */
+static void restore_one(const struct work *work, size_t i, bool new_frame)
 {
-	size_t pages = nr_pages(work), i;
-	int err;
+	unsigned long va = (unsigned long)(uintptr_t)xen_port_pfn_to_virt(work->pfn[i]);
+	uint64_t pte = mfn_to_dma(work->mfn[i]) | XEN_PTE_KERNEL;
+	int err = xen_mmu_remap(work->pfn + i, work->mfn + i, 1, NULL);
 
-	for (i = 0; i < pages; i++)
-		work->mfn[i] = xen_pfn_to_mfn(work->pfn[i]);
-	err = xen_mmu_remap(work->pfn, work->mfn, pages, &i);
+	if (err && !new_frame)
+		err = hypercall_update_va_mapping(va, pte & ~XEN_PTE_RW, UVMF_TLB_FLUSH | UVMF_ALL);
 	if (err)
 		xen_port_panic("contiguous: Xen does not map pfn %llx back: error %d",
 			       (unsigned long long)pfn_x(work->pfn[i]), -err);
+}
+
+/* Map every page to its frame, in whatever state it is; the first @taken have new ones. */
+static void restore_mappings(const struct work *work, size_t taken)
+{
+	size_t pages = nr_pages(work), at = 0, done;
+
+	for (done = 0; done < pages; done++)
+		work->mfn[done] = xen_pfn_to_mfn(work->pfn[done]);
+	while (xen_mmu_remap(work->pfn + at, work->mfn + at, pages - at, &done)) {
+		at += done;
+		restore_one(work, at, at < taken);
+		at++;
+	}
 }
 
 /* Did Xen give what was asked for? Natural alignment, and below the address width. */
@@ -132,7 +149,7 @@ static int exchange(struct work *work, size_t *pages)
 		.out = {.extent_order = work->out_order, .domid = DOMID_SELF},
 	};
 	unsigned int chunk = work->in_order > work->out_order ? work->in_order : work->out_order;
-	size_t all = nr_pages(work), taken;
+	size_t all = nr_pages(work), taken = 0;
 	int err;
 
 	*pages = 0;
@@ -160,7 +177,7 @@ static int exchange(struct work *work, size_t *pages)
 	if (*pages < taken)
 		err = -XEN_EFAULT;
 restore:
-	restore_mappings(work);
+	restore_mappings(work, taken);
 	return err;
 }
 

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * P2M: the array before identity, marking anywhere, FOREIGN, reads of an M2P with holes, extension
+ * and the toolstack's view, read back as the toolstack reads it.
+ */
+#include <string.h>
+
+#include <model/model.h>
+#include <xen/contiguous.h>
+#include <xen/hypercall.h>
+#include <xen/p2m.h>
+#include <xen/port.h>
+
+#include "unit.h"
+
+#define NR 4096 /* pages of the model's default domain */
+#define GIB_FRAMES (1ULL << 18)
+
+static void stop(void)
+{
+	xen_p2m_fini();
+	ck_assert_uint_eq(model_allocs().objects, 0);
+	ck_assert_uint_eq(model_allocs().pages, 0);
+	ck_assert(model_stop());
+}
+
+static uint64_t to_mfn(uint64_t pfn)
+{
+	return mfn_x(xen_pfn_to_mfn(mk_pfn(pfn)));
+}
+
+static uint64_t to_pfn(uint64_t mfn)
+{
+	return pfn_x(xen_mfn_to_pfn(mk_mfn(mfn)));
+}
+
+static bool is_identity(uint64_t pfn)
+{
+	return to_mfn(pfn) == pfn;
+}
+
+static void both_ways(void)
+{
+	uint64_t populated, pfn;
+
+	model_start(NULL);
+	for (pfn = 0; pfn < NR; pfn++) {
+		unit_expect(to_mfn(pfn) == model_mfn_list()[pfn]);
+		unit_expect(to_pfn(to_mfn(pfn)) == pfn);
+		unit_expect(xen_p2m_is_own_ram(mk_pfn(pfn)));
+	}
+	ck_assert_uint_eq(to_mfn(NR), XEN_INVALID_FRAME);
+	ck_assert_uint_eq(to_mfn(XEN_INVALID_FRAME), XEN_INVALID_FRAME);
+	ck_assert(!xen_p2m_is_own_ram(mk_pfn(NR)));
+	ck_assert_int_eq(xen_p2m_check(&populated, NULL), 0);
+	ck_assert_uint_eq(populated, NR);
+	stop();
+}
+
+static void bad_list(void)
+{
+	static const struct model_params raw = {.no_setup = true};
+	uint64_t list[] = {1, 2, 1ULL << 52};
+
+	model_start(&raw);
+	ck_assert_int_eq(xen_p2m_init(list, 3), -XEN_EINVAL);
+	ck_assert_uint_eq(xen_p2m.nr, 0);
+	ck_assert(model_stop());
+}
+
+static void init_failures(void)
+{
+	static const struct {
+		enum model_call kind;
+		unsigned int nr;
+		int err;
+	} table[] = {{MODEL_MEMORY_OP, 2, -XEN_EPERM}, {MODEL_ALLOC, 2, -XEN_ENOMEM}};
+	static const struct model_params raw = {.no_setup = true};
+	unsigned int i, nth;
+
+	model_start(&raw);
+	for (i = 0; i < 2; i++)
+		for (nth = 1; nth <= table[i].nr; nth++) {
+			model_fail(table[i].kind, nth, table[i].err);
+			ck_assert_int_eq(xen_p2m_init(model_mfn_list(), NR), table[i].err);
+			ck_assert_uint_eq(model_allocs().objects, 0);
+		}
+	ck_assert_int_eq(xen_p2m_init(model_mfn_list(), NR), 0);
+	stop();
+}
+
+/* Machine memory in [0, 1 GiB) and [3 GiB, 4 GiB): the M2P has nothing for what is between. */
+static void m2p_holes(void)
+{
+	static const struct xen_e820_entry map[] = {
+		{0, 0x40000000, XEN_E820_RAM},
+		{0xc0000000, 0x40000000, XEN_E820_RAM},
+	};
+	static const struct model_params params = {.e820 = map, .nr_e820 = 2};
+	static const uint64_t outside[] = {
+		GIB_FRAMES,	     2 * GIB_FRAMES,	  3 * GIB_FRAMES - 1, 4 * GIB_FRAMES,
+		16 * GIB_FRAMES - 1, 16 * GIB_FRAMES,	  (1ULL << 52) - 1,   1ULL << 52,
+		XEN_P2M_FOREIGN,     XEN_P2M_FOREIGN | 5, ~0ULL - 1,	      ~0ULL,
+	};
+	unsigned int i;
+
+	model_start(&params);
+	for (i = 0; i < sizeof(outside) / sizeof(outside[0]); i++)
+		ck_assert_uint_eq(to_pfn(outside[i]), XEN_INVALID_FRAME);
+	for (i = 0; i < NR; i++)
+		unit_expect(to_pfn(to_mfn(i)) == i);
+	/* A frame that is free, and one whose M2P entry the P2M does not confirm. */
+	ck_assert_uint_eq(to_pfn(1), XEN_INVALID_FRAME);
+	ck_assert_int_eq(xen_p2m_set(mk_pfn(7), mk_mfn(XEN_INVALID_FRAME), false), 0);
+	ck_assert_uint_eq(to_pfn(model_mfn_list()[8]), 8);
+	ck_assert_uint_eq(to_mfn(7), XEN_INVALID_FRAME);
+	xen_p2m_fini();
+	model_stop();
+}
+
+static void ram_wins(void)
+{
+	struct xen_range conflict;
+	uint64_t mfn;
+
+	model_start(NULL);
+	mfn = to_mfn(100);
+	/* Identity is refused over RAM, by name, and nothing is marked. */
+	ck_assert_int_eq(xen_p2m_identity_add(mk_pfn(NR - 1), 100, &conflict), -XEN_EEXIST);
+	ck_assert_str_eq(conflict.tag, "RAM");
+	ck_assert_uint_eq(conflict.start, 0);
+	ck_assert_uint_eq(conflict.end, NR);
+	ck_assert(!is_identity(NR));
+	/* Where RAM is not declared but populated, the array still comes first. */
+	ck_assert_int_eq(xen_p2m_ram_remove(mk_pfn(100), 2), 0);
+	ck_assert_int_eq(xen_p2m_identity_add(mk_pfn(100), 2, NULL), 0);
+	ck_assert_uint_eq(to_mfn(100), mfn);
+	ck_assert_uint_eq(to_pfn(mfn), 100);
+	ck_assert_uint_eq(to_pfn(101), XEN_INVALID_FRAME);
+	/* And RAM is refused over identity. */
+	ck_assert_int_eq(xen_p2m_ram_add(mk_pfn(101), 1, "more", &conflict), -XEN_EEXIST);
+	ck_assert_str_eq(conflict.tag, "identity");
+	ck_assert_int_eq(xen_p2m_identity_remove(mk_pfn(100), 2), 0);
+	ck_assert_int_eq(xen_p2m_ram_add(mk_pfn(100), 2, "RAM", NULL), 0);
+	stop();
+}
+
+/* Ballooned pages are RAM as well: a device's range may not lie there. */
+static void ballooned_ram(void)
+{
+	struct xen_range conflict;
+
+	static const struct model_params params = {.max_pages = NR + 64};
+
+	model_start(&params);
+	ck_assert_uint_eq(to_mfn(NR + 10), XEN_INVALID_FRAME);
+	ck_assert_int_eq(xen_p2m_identity_add(mk_pfn(NR + 10), 1, &conflict), -XEN_EEXIST);
+	ck_assert_int_eq(xen_p2m_identity_add(mk_pfn(NR + 64), 1, &conflict), 0);
+	ck_assert_int_eq(xen_p2m_identity_remove(mk_pfn(NR + 64), 1), 0);
+	stop();
+}
+
+static void identity_places(void)
+{
+	static const struct {
+		uint64_t start, nr;
+	} table[] = {
+		{16, 1},		  /* inside the array */
+		{16, 16},		  /* up to the end of the hole in RAM there */
+		{NR - 8, 16},		  /* across the end of the array */
+		{NR, 1},		  /* right behind it */
+		{0x100000, 0x100000},	  /* 4 GiB far beyond */
+		{1ULL << 40, 1ULL << 34}, /* 64 TiB */
+	};
+	unsigned int i;
+
+	model_start(NULL);
+	/* Unpopulated, undeclared PFNs inside the array. */
+	ck_assert_int_eq(xen_p2m_ram_remove(mk_pfn(16), 16), 0);
+	ck_assert_int_eq(xen_p2m_ram_remove(mk_pfn(NR - 8), 8), 0);
+	for (i = 0; i < NR; i++)
+		if ((i >= 16 && i < 32) || i >= NR - 8)
+			unit_expect(!xen_p2m_set(mk_pfn(i), mk_mfn(XEN_INVALID_FRAME), false));
+	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		uint64_t from = table[i].start, to = from + table[i].nr, calls = model_hypercalls();
+
+		ck_assert_int_eq(xen_p2m_identity_add(mk_pfn(from), to - from, NULL), 0);
+		ck_assert(is_identity(from) && is_identity(to - 1));
+		ck_assert(is_identity(from + (to - from) / 2));
+		ck_assert_uint_eq(to_pfn(from), from);
+		ck_assert_uint_eq(to_pfn(to - 1), to - 1);
+		ck_assert(!is_identity(from - 1) && !is_identity(to));
+		ck_assert_uint_le(xen_p2m.identity.nr_nodes, 3 + i); /* O(1) memory */
+		ck_assert_int_eq(xen_p2m_identity_remove(mk_pfn(from), to - from), 0);
+		ck_assert(!is_identity(from) && !is_identity(to - 1));
+		ck_assert_uint_eq(model_hypercalls(), calls);
+	}
+	xen_p2m_fini();
+	model_stop();
+}
+
+static void identity_overlaps(void)
+{
+	model_start(NULL);
+	ck_assert_int_eq(xen_p2m_identity_add(mk_pfn(0x8000), 0x1000, NULL), 0); /* a window */
+	ck_assert_int_eq(xen_p2m_identity_add(mk_pfn(0x8100), 0x10, NULL), 0);	 /* a BAR in it */
+	ck_assert_int_eq(xen_p2m_identity_remove(mk_pfn(0x8000), 0x1000), 0);
+	ck_assert(is_identity(0x8100) && is_identity(0x810f));
+	ck_assert(!is_identity(0x80ff) && !is_identity(0x8110));
+	ck_assert_int_eq(xen_p2m_identity_remove(mk_pfn(0x8100), 0x11), -XEN_ENOENT);
+	ck_assert(is_identity(0x8100));
+	ck_assert_int_eq(xen_p2m_identity_remove(mk_pfn(0x8100), 0x10), 0);
+	ck_assert_int_eq(xen_p2m_identity_add(mk_pfn(5), 0, NULL), -XEN_EINVAL);
+	ck_assert_int_eq(xen_p2m_identity_add(mk_pfn(~0ULL), 2, NULL), -XEN_EINVAL);
+	ck_assert_int_eq(xen_p2m_ram_add(mk_pfn(~0ULL), 2, "RAM", NULL), -XEN_EINVAL);
+	model_fail(MODEL_ALLOC, 1, 0);
+	ck_assert_int_eq(xen_p2m_ram_add(mk_pfn(0x9000), 1, "RAM", NULL), -XEN_ENOMEM);
+	ck_assert_int_eq(xen_p2m_identity_add(mk_pfn(0x9000), 1, NULL), 0); /* nothing was added */
+	ck_assert_int_eq(xen_p2m_ram_add(mk_pfn(0x9001), 1, "RAM", NULL), 0);
+	stop();
+}
+
+static void foreign(void)
+{
+	static const struct model_params params = {.max_pages = NR + 1};
+
+	model_start(&params);
+	xen_p2m.nr = NR + 1; /* the model's list has room for a page more */
+	ck_assert_int_eq(xen_p2m_set(mk_pfn(NR), mk_mfn(0x123456), true), 0);
+	ck_assert_uint_eq(to_mfn(NR), 0x123456);
+	ck_assert_uint_eq(xen_p2m_entry(mk_pfn(NR)), 0x123456 | XEN_P2M_FOREIGN);
+	ck_assert(!xen_p2m_is_own_ram(mk_pfn(NR)));
+	ck_assert_uint_eq(to_pfn(0x123456), XEN_INVALID_FRAME);
+	ck_assert(!xen_pfn_range_contiguous(mk_pfn(NR), 1));
+	ck_assert_int_eq(xen_p2m_check(NULL, NULL), 0); /* not ours, not checked */
+	/* An own frame under the FOREIGN bit is not found through the M2P either. */
+	ck_assert_int_eq(xen_p2m_set(mk_pfn(NR), mk_mfn(XEN_INVALID_FRAME), true), 0);
+	ck_assert_uint_eq(xen_p2m_entry(mk_pfn(NR)), XEN_INVALID_FRAME);
+	stop();
+}
+
+static void bad_sets(void)
+{
+	model_start(NULL);
+	ck_assert_int_eq(xen_p2m_set(mk_pfn(NR), mk_mfn(1), false), -XEN_ERANGE);
+	ck_assert_int_eq(xen_p2m_set(mk_pfn(~0ULL), mk_mfn(1), false), -XEN_ERANGE);
+	ck_assert_int_eq(xen_p2m_set(mk_pfn(1), mk_mfn(1ULL << 52), false), -XEN_EINVAL);
+	ck_assert_int_eq(xen_p2m_set(mk_pfn(1), mk_mfn(XEN_P2M_FOREIGN), false), -XEN_EINVAL);
+	stop();
+}
+
+static void check_finds(void)
+{
+	pfn_t bad;
+	uint64_t keep;
+
+	model_start(NULL);
+	keep = to_mfn(5);
+	xen_p2m_set(mk_pfn(5), xen_pfn_to_mfn(mk_pfn(4)), false); /* the same frame twice */
+	ck_assert_int_eq(xen_p2m_check(NULL, &bad), -XEN_EFAULT);
+	ck_assert_uint_eq(pfn_x(bad), 5);
+	ck_assert_uint_eq(model_log_lines(XEN_LOG_ERROR), 1);
+	xen_p2m_set(mk_pfn(5), mk_mfn(keep ^ 1), false);
+	ck_assert_int_eq(xen_p2m_check(NULL, &bad), -XEN_EFAULT);
+	xen_p2m_set(mk_pfn(5), mk_mfn(1ULL << 51), false); /* where there is no M2P */
+	ck_assert_int_eq(xen_p2m_check(NULL, &bad), -XEN_EFAULT);
+	xen_p2m_set(mk_pfn(5), mk_mfn(keep), false);
+	ck_assert_int_eq(xen_p2m_check(NULL, NULL), 0);
+	stop();
+}
+
+/* What a machine address shows, as the toolstack maps frames. */
+static uint64_t word_at(uint64_t mfn, uint64_t index)
+{
+	uint64_t word = 0;
+
+	unit_expect(model_dma_read(mfn_to_dma(mk_mfn(mfn)) + 8 * index, &word, 8));
+	return word;
+}
+
+/* Look every PFN up through the frame list and compare. */
+static void check_view(const struct arch_shared_info *arch)
+{
+	uint64_t pfn;
+
+	ck_assert_uint_eq(arch->max_pfn, xen_p2m.nr);
+	ck_assert_uint_eq(arch->p2m_vaddr, (uintptr_t)xen_p2m.entry);
+	ck_assert_uint_eq(arch->p2m_generation % 2, 0);
+	for (pfn = 0; pfn < arch->max_pfn; pfn += pfn < 1024 ? 1 : 509) {
+		uint64_t list = word_at(arch->pfn_to_mfn_frame_list_list, pfn >> 18);
+		uint64_t page = word_at(list, pfn >> 9 & 511);
+
+		unit_expect(word_at(page, pfn & 511) == xen_p2m_entry(mk_pfn(pfn)));
+	}
+}
+
+static unsigned int order_for(uint64_t nr)
+{
+	unsigned int order = 0;
+
+	while ((512ULL << order) < nr)
+		order++;
+	return order;
+}
+
+static void extend_and_publish(void)
+{
+	/* 2^18 PFNs take one list; more take two. */
+	static const uint64_t sizes[] = {NR, NR + 1, 1 << 18, (1 << 18) + 1, 600000};
+	static struct arch_shared_info arch;
+	uint64_t *old = NULL, generation = 0;
+	unsigned int i, old_order = 0;
+
+	model_start(NULL);
+	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		unsigned int order = order_for(sizes[i]);
+		uint64_t *storage = xen_port_alloc_pages(order);
+
+		ck_assert_ptr_nonnull(storage);
+		ck_assert_int_eq(xen_p2m_extend(storage, sizes[i]), 0);
+		ck_assert_uint_eq(xen_p2m.nr, sizes[i]);
+		ck_assert(model_check());
+		ck_assert_uint_eq(xen_p2m_entry(mk_pfn(sizes[i] - 1)) == XEN_INVALID_FRAME,
+				  sizes[i] > NR);
+		if (i == 0) {
+			ck_assert_int_eq(xen_p2m_publish(&arch, mk_mfn(0x1234)), 0);
+			ck_assert_uint_eq(arch.p2m_cr3, 0x1234000);
+		} else {
+			xen_port_free_pages(old, old_order);
+		}
+		check_view(&arch);
+		ck_assert_uint_eq(arch.p2m_generation, generation + 2);
+		generation = arch.p2m_generation;
+		old = storage;
+		old_order = order;
+	}
+	/* Shrinking and bad storage are refused. */
+	ck_assert_int_eq(xen_p2m_extend(old, 100), -XEN_EINVAL);
+	ck_assert_int_eq(xen_p2m_extend(old + 1, 700000), -XEN_EINVAL);
+	ck_assert_int_eq(xen_p2m_extend(NULL, 700000), -XEN_EINVAL);
+	ck_assert(xen_p2m_in_table(old, 8));
+	ck_assert(!xen_p2m_in_table((char *)old - 4096, 4096));
+	ck_assert(xen_p2m_in_table(xen_p2m.frame_list_list, 1));
+	xen_p2m_fini();
+	ck_assert_uint_eq(arch.p2m_cr3, 0);
+	ck_assert_uint_eq(arch.pfn_to_mfn_frame_list_list, 0);
+	xen_port_free_pages(old, old_order);
+	ck_assert_uint_eq(model_allocs().pages, 0);
+	ck_assert(model_stop());
+}
+
+static void publish_without_memory(void)
+{
+	static struct arch_shared_info arch;
+	unsigned int nth, order = order_for(NR), more = order_for(600000);
+	uint64_t *storage, *larger;
+
+	model_start(NULL);
+	storage = xen_port_alloc_pages(order);
+	larger = xen_port_alloc_pages(more);
+	ck_assert_int_eq(xen_p2m_extend(storage, NR), 0);
+	for (nth = 1; nth <= 2; nth++) {
+		/* The list of lists, then the list; what was got is kept for the next try. */
+		model_fail(MODEL_ALLOC_PAGES, 1, 0);
+		if (nth == 2)
+			model_fail(MODEL_ALLOC_PAGES, 2, 0);
+		ck_assert_int_eq(xen_p2m_publish(&arch, mk_mfn(1)), -XEN_ENOMEM);
+		ck_assert_uint_eq(arch.p2m_generation, 0);
+		ck_assert_uint_eq(arch.pfn_to_mfn_frame_list_list, 0);
+	}
+	ck_assert_int_eq(xen_p2m_publish(&arch, mk_mfn(1)), 0);
+	check_view(&arch);
+	/* One more list is needed. */
+	model_fail(MODEL_ALLOC_PAGES, 1, 0);
+	ck_assert_int_eq(xen_p2m_extend(larger, 600000), -XEN_ENOMEM);
+	ck_assert_uint_eq(xen_p2m.nr, NR);
+	check_view(&arch);
+	ck_assert_int_eq(xen_p2m_extend(larger, 600000), 0);
+	check_view(&arch);
+	xen_p2m_fini();
+	xen_port_free_pages(storage, order);
+	xen_port_free_pages(larger, more);
+	ck_assert_uint_eq(model_allocs().pages, 0);
+	ck_assert(model_stop());
+}
+
+static const struct unit_case cases[] = {
+	{"P2M and M2P agree both ways", both_ways},
+	{"a list with an entry that is no frame is refused", bad_list},
+	{"every failure of init leaves nothing behind", init_failures},
+	{"M2P reads stay out of holes and bounds", m2p_holes},
+	{"RAM wins over identity", ram_wins},
+	{"identity is refused over ballooned RAM", ballooned_ram},
+	{"identity inside, across and beyond the array", identity_places},
+	{"overlapping identity ranges stay until the last goes", identity_overlaps},
+	{"a foreign page translates but is not own RAM", foreign},
+	{"entries out of range are refused", bad_sets},
+	{"the check finds what does not agree", check_finds},
+	{"the toolstack sees the table through each extension", extend_and_publish},
+	{"publishing without memory leaves the view as it was", publish_without_memory},
+};
+
+UNIT_MAIN("p2m", cases)

@@ -5,6 +5,7 @@
 
 UNITS := ranges p2m mmu contiguous setup balloon swiotlb coherent dma dma-debug pci pirq \
 	model model-memory model-mmu model-port model-pci
+UNITS += format pages
 MODEL_SRC := $(wildcard tests/model/*.c)
 
 UNITS_HERE := $(patsubst tests/unit/test_%.c,%,$(wildcard $(UNITS:%=tests/unit/test_%.c)))

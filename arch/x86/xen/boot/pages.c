@@ -22,7 +22,8 @@ enum page_state {
 };
 
 struct block {
-	struct block *next, **prev; /* *prev points here */
+	struct block *next;  /* first: a link to it is at the page's start */
+	struct block **prev; /* *prev points here */
 };
 
 static struct {
@@ -77,11 +78,24 @@ static void link_block(uint64_t pfn, unsigned int order)
 	pages.state[pfn] = (uint8_t)(PAGE_FREE | order);
 }
 
+/* Can @p be the address of a free block, or of the link in one? */
+static bool in_ram(const void *p)
+{
+	return (uintptr_t)p >= BOOT_DIRECT_BASE && boot_direct_pfn(p) < pages.limit &&
+	       !(xen_page_offset((uintptr_t)p));
+}
+
+/* Free pages may be written by mistake: believe nothing that stands in one. */
+static bool is_linked(const struct block *block, unsigned int order)
+{
+	return in_ram(block) && pages.state[boot_direct_pfn(block)] == (PAGE_FREE | order) &&
+	       (block->prev == &pages.free[order] || in_ram(block->prev)) &&
+	       *block->prev == block && (!block->next || in_ram(block->next));
+}
+
 static void unlink_block(struct block *block, unsigned int order)
 {
-	uint64_t pfn = boot_direct_pfn(block);
-
-	if (pfn >= pages.limit || pages.state[pfn] != (PAGE_FREE | order) || *block->prev != block)
+	if (!is_linked(block, order))
 		xen_port_panic("free list of order %u is broken at %p: written after free?", order,
 			       (void *)block);
 	*block->prev = block->next;

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The hosted port: what it gives, what it counts, and the misuse that it catches; event channels
+ * and their delivery.
+ */
+#include "guest.h"
+
+static void pages_are_aligned(void)
+{
+	struct model_allocs before, now;
+
+	model_start(NULL);
+	before = model_allocs();
+	for (unsigned int order = 0; order <= 9; order++) {
+		unsigned char *va = xen_port_alloc_pages(order);
+
+		ck_assert_ptr_nonnull(va);
+		ck_assert_uint_eq(pfn_x(xen_port_virt_to_pfn(va)) & ((1ULL << order) - 1), 0);
+		ck_assert_ptr_eq(xen_port_pfn_to_virt(xen_port_virt_to_pfn(va)), va);
+		ck_assert_uint_ne(va[0], 0); /* nobody said zeroed */
+		now = model_allocs();
+		ck_assert_uint_eq(now.pages, before.pages + (1ULL << order));
+		xen_port_free_pages(va, order);
+	}
+	now = model_allocs();
+	ck_assert_mem_eq(&now, &before, sizeof(now));
+	ck_assert(model_stop());
+}
+
+static void pages_run_out(void)
+{
+	static void *got[4096];
+	uint64_t nr = 0, had;
+
+	model_start(NULL);
+	had = model_allocs().free_pages;
+	while ((got[nr] = xen_port_alloc_pages(0)) != NULL)
+		nr++;
+	ck_assert_uint_eq(nr, had);
+	ck_assert_ptr_null(xen_port_alloc_pages(3));
+	while (nr--)
+		xen_port_free_pages(got[nr], 0);
+	ck_assert_uint_eq(model_allocs().free_pages, had);
+	ck_assert(model_stop());
+}
+
+static void allocations_fail_when_told(void)
+{
+	void *obj;
+
+	model_start(NULL);
+	model_fail(MODEL_ALLOC_PAGES, 1, 0);
+	model_fail(MODEL_ALLOC, 2, 0);
+	model_fail(MODEL_VM_ALLOC, 1, 0);
+	ck_assert_ptr_null(xen_port_alloc_pages(0));
+	obj = xen_port_alloc(8);
+	ck_assert_ptr_nonnull(obj);
+	ck_assert_ptr_null(xen_port_alloc(8));
+	ck_assert_ptr_null(xen_port_vm_alloc(1));
+	xen_port_free(obj, 8);
+	ck_assert(model_stop());
+}
+
+static void pages_moved_away_are_left_out(void)
+{
+	uint64_t moved;
+	void *va;
+
+	guest_start(NULL);
+	va = xen_port_alloc_pages(0);
+	moved = pfn_x(xen_port_virt_to_pfn(va));
+	xen_port_free_pages(va, 0);
+	ck_assert_int_eq(guest_unmap(guest_va(moved)), 0);
+	va = xen_port_alloc_pages(0);
+	ck_assert_uint_ne(pfn_x(xen_port_virt_to_pfn(va)), moved);
+	memset(va, 1, XEN_PAGE_SIZE);
+}
+
+static void objects_are_zero(void)
+{
+	static const size_t sizes[] = {1, 8, 100, 4096, 65536};
+	static const char zero[65536];
+
+	model_start(NULL);
+	for (unsigned int i = 0; i < 5; i++) {
+		char *obj = xen_port_alloc(sizes[i]);
+
+		ck_assert_uint_eq((uintptr_t)obj & 15, 0);
+		ck_assert_mem_eq(obj, zero, sizes[i]);
+		memset(obj, 1, sizes[i]);
+		xen_port_free(obj, sizes[i]);
+	}
+	xen_port_free(NULL, 8);
+	ck_assert(model_stop());
+}
+
+static void *page;
+static struct xen_lock lock_a, lock_b;
+
+static void free_twice(void)
+{
+	xen_port_free_pages(page, 0);
+	xen_port_free_pages(page, 0);
+}
+
+static void free_wrong_order(void)
+{
+	xen_port_free_pages(page, 1);
+}
+
+static void free_unmapped(void)
+{
+	guest_unmap(page);
+	xen_port_free_pages(page, 0);
+}
+
+static void free_inside(void)
+{
+	xen_port_free_pages((char *)page + 16, 0);
+}
+
+static void object_wrong_size(void)
+{
+	xen_port_free(xen_port_alloc(32), 16);
+}
+
+static void object_too_large(void)
+{
+	xen_port_alloc(65537);
+}
+
+static void virt_of_heap(void)
+{
+	xen_port_virt_to_pfn(xen_port_alloc(32));
+}
+
+static void vm_under_lock(void)
+{
+	xen_port_lock(&lock_a);
+	xen_port_vm_alloc(1);
+}
+
+static void vm_still_mapped(void)
+{
+	void *va = xen_port_vm_alloc(2);
+
+	guest_map(va, 0xfe000);
+	xen_port_vm_free(va, 2);
+}
+
+static void vm_wrong_size(void)
+{
+	xen_port_vm_free(xen_port_vm_alloc(2), 1);
+}
+
+static void lock_twice(void)
+{
+	xen_port_lock(&lock_a);
+	xen_port_lock(&lock_a);
+}
+
+static void lock_crossed(void)
+{
+	unsigned long a = xen_port_lock(&lock_a);
+
+	xen_port_lock(&lock_b);
+	xen_port_unlock(&lock_a, a);
+}
+
+static void lock_both_orders(void)
+{
+	unsigned long a = xen_port_lock(&lock_a), b = xen_port_lock(&lock_b);
+
+	xen_port_unlock(&lock_b, b);
+	xen_port_unlock(&lock_a, a);
+	b = xen_port_lock(&lock_b);
+	xen_port_lock(&lock_a);
+}
+
+static void lock_wrong_flags(void)
+{
+	unsigned long a = xen_port_lock(&lock_a);
+
+	xen_port_unlock(&lock_a, a + 1);
+}
+
+static void unlock_free(void)
+{
+	xen_port_unlock(&lock_a, 1);
+}
+
+/* The compiler must not see the formats that it would refuse. */
+static const char *volatile bad_format;
+
+static void log_as(const char *format)
+{
+	bad_format = format;
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+#pragma GCC diagnostic ignored "-Wformat-security"
+	xen_port_log(XEN_LOG_INFO, bad_format, 1L, 2L);
+#pragma GCC diagnostic pop
+}
+
+static void log_signed_long_long(void)
+{
+	log_as("%lld");
+}
+
+static void log_octal(void)
+{
+	log_as("%o");
+}
+
+static void log_plus(void)
+{
+	log_as("%+d");
+}
+
+static void log_newline(void)
+{
+	log_as("text\n");
+}
+
+static void cpu_too_high(void)
+{
+	model_set_cpu(1);
+}
+
+static void panics(void)
+{
+	xen_port_panic("not expected");
+}
+
+static void misuse_is_caught(void)
+{
+	static void (*const misuse[])(
+		void) = {free_twice,	       free_wrong_order,  free_unmapped,
+			 free_inside,	       object_wrong_size, object_too_large,
+			 virt_of_heap,	       vm_under_lock,	  vm_still_mapped,
+			 vm_wrong_size,	       lock_twice,	  lock_crossed,
+			 lock_both_orders,     lock_wrong_flags,  unlock_free,
+			 log_signed_long_long, log_octal,	  log_plus,
+			 log_newline,	       cpu_too_high,	  panics};
+
+	model_start(NULL);
+	page = xen_port_alloc_pages(0);
+	for (unsigned int i = 0; i < sizeof(misuse) / sizeof(misuse[0]); i++)
+		ck_assert_msg(guest_dies(misuse[i]), "misuse %u was not caught", i);
+	xen_port_free_pages(page, 0);
+	ck_assert(model_stop());
+}
+
+static void locks_nest(void)
+{
+	struct xen_lock *obj;
+	unsigned long a, b;
+
+	model_start(NULL);
+	for (unsigned int i = 0; i < 3; i++) {
+		obj = xen_port_alloc(sizeof(*obj));
+		a = xen_port_lock(i & 1 ? obj : &lock_a);
+		b = xen_port_lock(i & 1 ? &lock_a : obj); /* another lock each time */
+		xen_port_unlock(i & 1 ? &lock_a : obj, b);
+		xen_port_unlock(i & 1 ? obj : &lock_a, a);
+		xen_port_free(obj, sizeof(*obj));
+	}
+	ck_assert(model_stop());
+}
+
+static void the_log_is_kept(void)
+{
+	model_start(NULL);
+	ck_assert_uint_eq(model_log_lines(XEN_LOG_WARN), 0);
+	xen_port_log(XEN_LOG_WARN, "%s %-5d|%05x %lu %llx %zu %p %.3s %%", "all", 7, 0xaU, 1UL,
+		     2ULL, (size_t)3, NULL, "abcdef");
+	ck_assert_uint_eq(model_log_lines(XEN_LOG_WARN), 1);
+	ck_assert_uint_eq(model_log_lines(XEN_LOG_ERROR), 0);
+	ck_assert_str_eq(model_last_log(), "all 7    |0000a 1 2 3 (nil) abc %");
+	ck_assert(model_stop());
+}
+
+static void panic_with(void *arg)
+{
+	xen_port_lock(&lock_a);
+	XEN_ASSERT(arg == NULL);
+}
+
+static void panic_is_expected(void)
+{
+	model_start(NULL);
+	ck_assert(!model_expect_panic(free, NULL));
+	ck_assert(model_expect_panic(panic_with, &lock_a));
+	ck_assert_ptr_nonnull(strstr(model_last_log(), "broken invariant: arg == NULL"));
+	ck_assert(model_stop());
+}
+
+static void clock_runs_when_told(void)
+{
+	model_start(NULL);
+	ck_assert_uint_eq(xen_port_clock_ns(), 0);
+	model_clock_advance(1500);
+	ck_assert_uint_eq(xen_port_clock_ns(), 1500);
+	ck_assert_uint_eq(xen_port_cpu(), 0);
+	ck_assert_uint_eq(xen_port_nr_cpus(), 1);
+	ck_assert(model_stop());
+}
+
+static unsigned int fired[4];
+
+static void count(void *arg)
+{
+	fired[(uintptr_t)arg]++;
+}
+
+static void close_port(evtchn_port_t port)
+{
+	struct evtchn_close op = {.port = port};
+
+	ck_assert_int_eq(hypercall_event_channel_op(EVTCHNOP_close, &op), 0);
+	ck_assert_int_eq(hypercall_event_channel_op(EVTCHNOP_close, &op), -XEN_EINVAL);
+}
+
+static void loopback(void)
+{
+	struct evtchn_alloc_unbound one = {.dom = DOMID_SELF, .remote_dom = DOMID_SELF};
+	struct evtchn_bind_interdomain two = {.remote_dom = DOMID_SELF};
+	struct evtchn_status status = {.dom = DOMID_SELF};
+	struct evtchn_send send;
+
+	model_start(NULL);
+	ck_assert_int_eq(hypercall_event_channel_op(EVTCHNOP_alloc_unbound, &one), 0);
+	two.remote_port = one.port + 1;
+	ck_assert_int_eq(hypercall_event_channel_op(EVTCHNOP_bind_interdomain, &two), -XEN_EINVAL);
+	two.remote_port = one.port;
+	ck_assert_int_eq(hypercall_event_channel_op(EVTCHNOP_bind_interdomain, &two), 0);
+	ck_assert_int_eq(xen_port_event_bind(one.port, count, (void *)1), 0);
+	ck_assert_int_eq(xen_port_event_bind(one.port, count, (void *)1), -XEN_EBUSY);
+	ck_assert_int_eq(xen_port_event_bind(two.local_port, count, (void *)2), 0);
+	send.port = two.local_port;
+	ck_assert_int_eq(hypercall_event_channel_op(EVTCHNOP_send, &send), 0);
+	ck_assert_uint_eq(fired[1], 1);
+	status.port = one.port;
+	ck_assert_int_eq(hypercall_event_channel_op(EVTCHNOP_status, &status), 0);
+	ck_assert_uint_eq(status.status, EVTCHNSTAT_interdomain);
+	ck_assert_uint_eq(status.u.interdomain.port, two.local_port);
+	xen_port_event_unbind(one.port);
+	xen_port_event_unbind(two.local_port);
+	close_port(two.local_port);
+	send.port = one.port; /* back to unbound: dropped */
+	ck_assert_int_eq(hypercall_event_channel_op(EVTCHNOP_send, &send), 0);
+	close_port(one.port);
+	ck_assert(model_stop());
+}
+
+static void virqs(void)
+{
+	static const struct model_params two_cpus = {.nr_cpus = 2};
+	struct evtchn_bind_virq op = {.virq = VIRQ_TIMER, .vcpu = 1};
+	evtchn_port_t port;
+
+	model_start(&two_cpus);
+	ck_assert_int_eq(hypercall_event_channel_op(EVTCHNOP_bind_virq, &op), 0);
+	port = op.port;
+	ck_assert_int_eq(hypercall_event_channel_op(EVTCHNOP_bind_virq, &op), -XEN_EEXIST);
+	op.vcpu = 2;
+	ck_assert_int_eq(hypercall_event_channel_op(EVTCHNOP_bind_virq, &op), -XEN_ENOENT);
+	op.virq = VIRQ_CONSOLE;
+	op.vcpu = 1;
+	ck_assert_int_eq(hypercall_event_channel_op(EVTCHNOP_bind_virq, &op), -XEN_EINVAL);
+	close_port(port);
+	ck_assert(model_stop());
+}
+
+static void events_wait(void)
+{
+	struct evtchn_bind_ipi op = {0};
+	struct evtchn_unmask unmask;
+	unsigned long flags;
+
+	model_start(NULL);
+	ck_assert_int_eq(hypercall_event_channel_op(EVTCHNOP_bind_ipi, &op), 0);
+	ck_assert_int_eq(xen_port_event_bind(op.port, count, (void *)3), 0);
+	flags = xen_port_lock(&lock_a); /* interrupts off */
+	model_event(op.port);
+	model_event(op.port); /* an event is a bit, not a counter */
+	ck_assert_uint_eq(fired[3], 0);
+	xen_port_unlock(&lock_a, flags);
+	ck_assert_uint_eq(fired[3], 1);
+	model_event_mask(op.port, true);
+	model_event(op.port);
+	ck_assert_uint_eq(fired[3], 1);
+	unmask.port = op.port;
+	ck_assert_int_eq(hypercall_event_channel_op(EVTCHNOP_unmask, &unmask), 0);
+	ck_assert_uint_eq(fired[3], 2);
+	xen_port_event_unbind(op.port);
+	close_port(op.port);
+	model_event(op.port); /* closed: nobody hears it */
+	ck_assert_uint_eq(fired[3], 2);
+	ck_assert(model_stop());
+}
+
+static const struct unit_case cases[] = {
+	{"pages are aligned, counted and dirty", pages_are_aligned},
+	{"pages run out and come back", pages_run_out},
+	{"allocations fail when told", allocations_fail_when_told},
+	{"pages that were moved away are left out", pages_moved_away_are_left_out},
+	{"objects are zero and aligned", objects_are_zero},
+	{"misuse is caught", misuse_is_caught},
+	{"locks nest, and their memory may be reused", locks_nest},
+	{"the log is kept and counted", the_log_is_kept},
+	{"an expected panic is survived", panic_is_expected},
+	{"the clock runs when told", clock_runs_when_told},
+	{"a loopback channel carries events", loopback},
+	{"virtual interrupts are bound once", virqs},
+	{"events wait for interrupts and masks", events_wait},
+};
+
+UNIT_MAIN("model-port", cases)

@@ -3,8 +3,8 @@
 #   make unit                   all       make unit T=swiotlb           one program
 #   make unit T=swiotlb C=name  one case  make unit SAN=asan            under ASan and UBSan
 
-UNITS := ranges p2m mmu contiguous setup balloon swiotlb coherent dma dma-debug pci pirq \
-	model model-memory model-mmu model-port model-pci
+UNITS := ranges p2m mmu contiguous setup balloon swiotlb coherent dma dma-debug pci pci-claims \
+	pci-faults pirq model model-memory model-mmu model-port model-pci
 UNITS += format pages
 MODEL_SRC := $(wildcard tests/model/*.c)
 

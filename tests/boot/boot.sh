@@ -52,14 +52,15 @@ pattern()
 # boot NAME: run it, console on standard output; leaves console.log and result.
 boot()
 {
-	local name=$1 folder=$O/boot/$1 disk qemu cpus status why expect counts start
+	local name=$1 folder=$O/boot/$1 disk id size fault qemu cpus status why expect counts start
 	start=$SECONDS
 
 	rm -rf "$folder" && mkdir -p "$folder" || return 1
 	read -ra qemu <<<"$(value "$name" qemu '')"
 	for disk in $(value "$name" disk ''); do
-		pattern "${disk#*:}" "$folder/${disk%:*}.img" || return 1
-		nvme_disk "${disk%:*}" "$folder/${disk%:*}.img"
+		IFS=: read -r id size fault <<<"$disk"
+		pattern "$size" "$folder/$id.img" || return 1
+		nvme_disk "$id" "$folder/$id.img" '' "$fault"
 		qemu+=("${qemu_disk[@]}")
 	done
 	cpus=$(value "$name" cpus 1)
@@ -75,8 +76,8 @@ boot()
 	expect=$(value "$name" expect '')
 	if [ -z "$why" ]; then
 		why=$(judge_counts "$folder/console.log" "$counts" "$expect" "$(value "$name" seen '')")
-		[ -z "$expect" ] || counts='1 0 0'
 	fi
+	[ -z "$expect" ] || counts="$([ -n "$why" ] && echo '0 1 0' || echo '1 0 0')"
 	# shellcheck disable=SC2086 # three words
 	set -- $counts
 	[ -z "$why" ] || [ "$2" -gt 0 ] || set -- "$1" 1 "$3"

@@ -73,7 +73,7 @@ make_disks()
 # that 4 MiB take some seconds, as far as there are PCI slots.
 count_edu()
 {
-	nr_edu=$((bytes / block / 50 / 8 * 8 + 8))
+	nr_edu=$((bytes / block / 16 / 8 * 8 + 8))
 	[ "$nr_edu" -le 128 ] || nr_edu=128
 	seconds=$((120 + bytes * 4 / (5 * block * nr_edu)))
 }

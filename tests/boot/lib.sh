@@ -65,11 +65,17 @@ last_line()
 	tr -d '\r' <"$1" | grep -v '^$' | tail -n 1
 }
 
-# nvme_disk ID FILE [WHERE]: QEMU arguments for an NVMe disk with serial ID, at address or bus WHERE,
-# in the array qemu_disk.
+# nvme_disk ID FILE [WHERE [FAULT]]: QEMU arguments for an NVMe disk with serial ID, at address or bus
+# WHERE, in the array qemu_disk. FAULT is `read` or `write`: these requests fail.
 nvme_disk()
 {
+	local file="driver=file,filename=$2"
+
+	if [ -n "${4:-}" ]; then
+		file="driver=blkdebug,image.driver=file,image.filename=$2"
+		file+=",inject-error.0.event=none,inject-error.0.errno=5,inject-error.0.iotype=$4"
+	fi
 	# shellcheck disable=SC2034 # for the caller
-	qemu_disk=(-drive "file=$2,if=none,id=$1,format=raw"
+	qemu_disk=(-blockdev "node-name=$1,driver=raw,file.${file//,/,file.}"
 		-device "nvme,drive=$1,serial=$1${3:+,$3}")
 }

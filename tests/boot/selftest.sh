@@ -14,8 +14,8 @@ cat >"$QEMU" <<'QEMU'
 #!/usr/bin/env bash
 for word in "$@"; do
 	case $word in
-	file=*,id=src,*) src=${word#file=} src=${src%%,*} ;;
-	file=*,id=dst,*) dst=${word#file=} dst=${dst%%,*} ;;
+	node-name=src,*) src=${word#*filename=} ;;
+	node-name=dst,*) dst=${word#*filename=} ;;
 	intel-iommu*) iommu='Intel VT-d Queued Invalidation enabled.' ;;
 	amd-iommu*) iommu='AMD-Vi: IOMMU 0 Enabled.' ;;
 	esac
@@ -71,9 +71,9 @@ expect 'nothing passed.*, 1 failed, 5 skipped status 1' only-skips \
 	'say xendma:_0_passed,_0_failed,_5_skipped'
 expect 'boot: 1 passed, 0 failed, 0 skipped status 0' expected-failure \
 	"say no_edu $bad" 'expect = no edu'
-expect 'no console line.*, 1 failed, 0 skipped status 1' other-failure \
+expect 'no console line.* 0 passed, 1 failed, 0 skipped status 1' other-failure \
 	"say no_nvme $bad" 'expect = no edu'
-expect 'should have failed.*, 1 failed, . skipped status 1' unexpected-pass \
+expect 'should have failed.* 0 passed, 1 failed, 0 skipped status 1' unexpected-pass \
 	"say no_edu $good" 'expect = no edu'
 expect 'hang.*, 1 failed, 0 skipped status 1' expected-failure-hangs \
 	"say no_edu $bad sleep 9" 'expect = no edu'

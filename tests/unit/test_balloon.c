@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+/* Balloon: pages out and in, spare PFNs, queries, and every failure on the way. */
+#include <pthread.h>
+#include <string.h>
+
+#include <model/model.h>
+#include <xen/atomic.h>
+#include <xen/balloon.h>
+#include <xen/p2m.h>
+#include <xen/port.h>
+
+#include "unit.h"
+
+#define NR 4096
+#define MAX (NR + 512)
+
+static uint64_t *entries;
+
+/* A domain of 16 MiB that may have 18, with a P2M for that. */
+static void start(void)
+{
+	model_start(&(struct model_params){.max_pages = MAX});
+	ck_assert(!posix_memalign((void **)&entries, 4096, MAX * sizeof(*entries)));
+	ck_assert_int_eq(xen_p2m_extend(entries, MAX), 0);
+}
+
+static void stop(void)
+{
+	bool ok = model_stop();
+
+	ck_assert(ok);
+	xen_balloon_fini();
+	xen_p2m_fini();
+	free(entries);
+	ck_assert_uint_eq(model_allocs().objects, 0);
+	ck_assert_uint_eq(model_allocs().pages, 0);
+}
+
+/* Invariants at any moment: every page of the balloon is without frame, no two PFNs share one. */
+static void check(uint64_t pages)
+{
+	struct xen_range piece = {0};
+	uint64_t held = 0, pfn;
+
+	unit_expect(model_check());
+	unit_expect(xen_balloon_pages() == pages);
+	while (xen_balloon_query(mk_pfn(piece.end), ~0ULL, &piece)) {
+		held += piece.end - piece.start;
+		for (pfn = piece.start; pfn < piece.end; pfn++) {
+			unit_expect(xen_p2m_entry(mk_pfn(pfn)) == XEN_INVALID_FRAME);
+			unit_expect(!model_pte(xen_port_pfn_to_virt(mk_pfn(pfn))));
+		}
+	}
+	unit_expect(held == pages);
+}
+
+static void out_and_in(void)
+{
+	static const uint64_t sizes[] = {0, 1, 63, 64, 65, 1000};
+	uint64_t done, free_pages, frames;
+	unsigned int i;
+
+	start();
+	free_pages = model_allocs().free_pages;
+	frames = model_free_frames(52);
+	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		ck_assert_int_eq(xen_balloon_inflate(sizes[i], &done), 0);
+		ck_assert_uint_eq(done, sizes[i]);
+		check(sizes[i]);
+		ck_assert_uint_eq(model_free_frames(52), frames + sizes[i]);
+		ck_assert_int_eq(xen_balloon_deflate(sizes[i], &done), 0);
+		ck_assert_uint_eq(done, sizes[i]);
+		check(0);
+		ck_assert_uint_eq(model_free_frames(52), frames);
+		ck_assert_uint_eq(model_allocs().free_pages, free_pages);
+	}
+	ck_assert_int_eq(xen_balloon_deflate(1, &done), -XEN_ENOENT);
+	ck_assert_uint_eq(done, 0);
+	stop();
+}
+
+static void lowest_first(void)
+{
+	struct xen_range piece;
+	uint64_t first;
+
+	start();
+	ck_assert_int_eq(xen_balloon_inflate(200, NULL), 0);
+	ck_assert(xen_balloon_query(mk_pfn(0), ~0ULL, &piece));
+	first = piece.start;
+	ck_assert_int_eq(xen_balloon_deflate(10, NULL), 0);
+	check(190);
+	ck_assert(xen_balloon_query(mk_pfn(0), ~0ULL, &piece));
+	ck_assert_uint_eq(piece.start, first + 10);
+	ck_assert(!xen_balloon_query(mk_pfn(first), 10, NULL));
+	ck_assert(xen_balloon_query(mk_pfn(first), 11, NULL));
+	ck_assert(!xen_balloon_query(mk_pfn(first + 10), 0, NULL));
+	ck_assert_int_eq(xen_balloon_deflate(500, NULL), -XEN_ENOENT); /* all there is */
+	check(0);
+	stop();
+}
+
+/* A device's range may not be put where a page of the balloon will come back. */
+static void identity_refused(void)
+{
+	struct xen_range piece, conflict;
+
+	start();
+	ck_assert_int_eq(xen_balloon_inflate(3, NULL), 0);
+	ck_assert(xen_balloon_query(mk_pfn(0), ~0ULL, &piece));
+	ck_assert_int_eq(xen_p2m_identity_add(mk_pfn(piece.start), 1, &conflict), -XEN_EEXIST);
+	ck_assert_uint_eq(xen_pfn_to_mfn(mk_pfn(piece.start)).frame, XEN_INVALID_FRAME);
+	ck_assert_int_eq(xen_balloon_deflate(3, NULL), 0);
+	stop();
+}
+
+static void spare(void)
+{
+	uint64_t done;
+
+	start();
+	ck_assert_int_eq(xen_balloon_add_spare(mk_pfn(NR), 0), -XEN_EINVAL);
+	ck_assert_int_eq(xen_balloon_add_spare(mk_pfn(NR - 1), 2), -XEN_EINVAL); /* populated */
+	ck_assert_int_eq(xen_balloon_add_spare(mk_pfn(NR - 1), 1), -XEN_EINVAL);
+	ck_assert_int_eq(xen_balloon_add_spare(mk_pfn(NR), MAX - NR + 1), -XEN_EINVAL);
+	ck_assert_int_eq(xen_balloon_add_spare(mk_pfn(MAX), 1), -XEN_EINVAL);
+	ck_assert_int_eq(xen_balloon_add_spare(mk_pfn(~0ULL), 2), -XEN_EINVAL);
+	ck_assert_int_eq(xen_p2m_ram_remove(mk_pfn(NR + 100), 1), 0);
+	ck_assert_int_eq(xen_balloon_add_spare(mk_pfn(NR), MAX - NR), -XEN_EINVAL);
+	ck_assert_int_eq(xen_p2m_ram_add(mk_pfn(NR + 100), 1, "other RAM", NULL), 0);
+	model_fail(MODEL_ALLOC, 1, 0);
+	ck_assert_int_eq(xen_balloon_add_spare(mk_pfn(NR), MAX - NR), -XEN_ENOMEM);
+	check(0);
+	ck_assert_int_eq(xen_balloon_add_spare(mk_pfn(NR), MAX - NR), 0);
+	ck_assert_int_eq(xen_balloon_add_spare(mk_pfn(NR + 5), 1), -XEN_EEXIST);
+	check(MAX - NR);
+	ck_assert_int_eq(xen_balloon_deflate(~0ULL, &done), -XEN_ENOENT);
+	ck_assert_uint_eq(done, MAX - NR);
+	check(0);
+	ck_assert_uint_ne(xen_p2m_entry(mk_pfn(MAX - 1)), XEN_INVALID_FRAME);
+	ck_assert(xen_p2m_check(&done, NULL) == 0);
+	ck_assert_uint_eq(done, MAX);
+	stop();
+}
+
+static void xen_is_short(void)
+{
+	uint64_t done;
+
+	start();
+	ck_assert_int_eq(xen_balloon_add_spare(mk_pfn(NR), 100), 0);
+	model_reserve_below(52);
+	ck_assert_int_eq(xen_balloon_deflate(10, &done), -XEN_ENOMEM);
+	ck_assert_uint_eq(done, 0);
+	check(100);
+	ck_assert_int_eq(xen_balloon_inflate(7, &done), 0);
+	ck_assert_int_eq(xen_balloon_deflate(30, &done), -XEN_ENOMEM);
+	ck_assert_uint_eq(done, 7);
+	check(100);
+	model_reserve_below(0);
+	ck_assert_int_eq(xen_balloon_deflate(100, &done), 0);
+	check(0);
+	stop();
+}
+
+static void port_is_short(void)
+{
+	uint64_t done, all;
+	unsigned int nth;
+
+	start();
+	for (nth = 1; nth <= 70; nth += 23) {
+		model_fail(MODEL_ALLOC_PAGES, nth, 0);
+		ck_assert_int_eq(xen_balloon_inflate(70, &done), -XEN_ENOMEM);
+		ck_assert_uint_eq(done, nth - 1);
+		check(nth - 1);
+		ck_assert_int_eq(xen_balloon_deflate(nth - 1, &done), 0);
+	}
+	all = model_allocs().free_pages;
+	ck_assert_int_eq(xen_balloon_inflate(~0ULL, &done), -XEN_ENOMEM);
+	ck_assert_uint_eq(done, all);
+	check(all);
+	ck_assert_int_eq(xen_balloon_deflate(all, &done), 0);
+	check(0);
+	stop();
+}
+
+/* One call of each kind fails, at each place: what went is what is said, the rest is as it was. */
+static void failing_calls(void)
+{
+	static const struct {
+		enum model_call kind;
+		int err, seen;
+		bool deflating;
+	} table[] = {
+		{MODEL_MEMORY_OP, -XEN_EPERM, -XEN_EPERM, true},
+		{MODEL_UPDATE_VA_MAPPING, -XEN_EBUSY, -XEN_EBUSY, true},
+		{MODEL_MULTICALL, -XEN_EPERM, -XEN_EPERM, true},
+		{MODEL_ALLOC, 0, -XEN_ENOMEM, false},
+	};
+	unsigned int i, nth;
+	uint64_t all;
+
+	start();
+	all = model_allocs().free_pages;
+	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		for (nth = 1; nth <= 80; nth++) {
+			uint64_t done, back;
+			int err;
+
+			xen_balloon_fini(); /* without the nodes of earlier rounds */
+			model_fail(table[i].kind, nth, table[i].err);
+			err = xen_balloon_inflate(70, &done);
+			unit_expect(err ? err == table[i].seen && done < 70 : done == 70);
+			check(done);
+			unit_expect(model_allocs().pages == done);
+			model_fail(table[i].kind, table[i].deflating ? nth : 0, table[i].err);
+			err = xen_balloon_deflate(done, &back);
+			unit_expect(err ? err == table[i].seen && back < done : back == done);
+			check(done - back);
+			model_fail(table[i].kind, 0, 0);
+			unit_expect(!xen_balloon_deflate(done - back, NULL));
+			check(0);
+			unit_expect(model_allocs().free_pages == all);
+		}
+	stop();
+}
+
+static bool looking;
+
+static void *look(void *arg)
+{
+	uint64_t *wrong = arg;
+	struct xen_range piece;
+
+	/* These are the balloon's all the time. */
+	while (xen_load_acquire(&looking))
+		if (!xen_balloon_query(mk_pfn(MAX - 1), 1, &piece) || piece.end != MAX)
+			++*wrong;
+	return NULL;
+}
+
+static void queries_beside(void)
+{
+	uint64_t wrong = 0;
+	pthread_t thread;
+	int i;
+
+	start();
+	ck_assert_int_eq(xen_balloon_add_spare(mk_pfn(MAX - 10), 10), 0);
+	xen_store_release(&looking, true);
+	ck_assert_int_eq(pthread_create(&thread, NULL, look, &wrong), 0);
+	for (i = 0; i < 100; i++) {
+		unit_expect(!xen_balloon_inflate(50, NULL));
+		unit_expect(!xen_balloon_deflate(50, NULL));
+	}
+	xen_store_release(&looking, false);
+	pthread_join(thread, NULL);
+	ck_assert_uint_eq(wrong, 0);
+	ck_assert_int_eq(xen_balloon_deflate(10, NULL), 0);
+	stop();
+}
+
+static const struct unit_case cases[] = {
+	{"pages go out and come back", out_and_in},
+	{"the lowest pages come back first", lowest_first},
+	{"identity is refused over the balloon's pages", identity_refused},
+	{"spare pages become RAM", spare},
+	{"no more comes back than Xen has", xen_is_short},
+	{"no more goes out than the port has", port_is_short},
+	{"every failing call leaves the rest as it was", failing_calls},
+	{"queries beside changes miss nothing", queries_beside},
+};
+
+UNIT_MAIN("balloon", cases)

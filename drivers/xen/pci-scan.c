@@ -67,7 +67,8 @@ static bool scan_function(struct scan *scan, uint8_t bus, uint8_t devfn, struct 
 	if (dev)
 		return note_error(scan, revisit(dev));
 	rc = xen_pci_add(scan->host, addr, parent, NULL);
-	if (rc == -XEN_EINVAL) /* malformed, and logged */
+	/* Malformed, and logged; or gone between two reads. */
+	if (rc == -XEN_EINVAL || rc == -XEN_ENODEV || rc == -XEN_EAGAIN)
 		return true;
 	scan->found += !rc;
 	return note_error(scan, rc);

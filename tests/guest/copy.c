@@ -13,9 +13,13 @@
 
 static bool fail(struct copy *copy, const char *what, uint64_t offset, int err)
 {
+	char number[16] = "";
+
+	if (err)
+		boot_snprintf(number, sizeof(number), " (%d)", err);
 	if (!copy->error[0])
-		boot_snprintf(copy->error, sizeof(copy->error), "%s at byte %lu of the disk (%d)",
-			      what, offset, err);
+		boot_snprintf(copy->error, sizeof(copy->error), "%s at byte %lu of the disk%s",
+			      what, offset, number);
 	return false;
 }
 

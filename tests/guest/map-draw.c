@@ -62,7 +62,7 @@ static void make_scale(const struct map_entry *entries, unsigned int nr)
 		if (anything_at(entries, nr, scale.addr[i]))
 			weight += 4 + 2 * (63 - (unsigned int)__builtin_clzll(pages | 1));
 		else
-			weight += 6; /* holes: seen, but no more */
+			weight += 4; /* holes: seen, but no more */
 	}
 }
 
@@ -108,7 +108,7 @@ static void draw_row(const struct map_entry *entries, unsigned int nr, enum map_
 /* Addresses under the bars, as many as there is room for; a tick stands at its column. */
 static void draw_ruler(void)
 {
-	char ticks[COLUMNS + 16], labels[COLUMNS + 16], size[MAP_SIZE_MAX];
+	char ticks[COLUMNS + 16], labels[COLUMNS + 16], size[MAP_SIZE_MAX], last[MAP_SIZE_MAX] = "";
 	unsigned int i, end = 0;
 
 	__builtin_memset(ticks, ' ', sizeof(ticks));
@@ -119,7 +119,10 @@ static void draw_ruler(void)
 		if ((i && at < end) || at > COLUMNS - 4)
 			continue;
 		map_size_text(scale.addr[i], size);
+		if (text_same(size, last))
+			continue;
 		length = (unsigned int)text_len(size);
+		__builtin_memcpy(last, size, length + 1);
 		ticks[at] = '|';
 		__builtin_memcpy(labels + at, size, length);
 		end = at + length + 1;

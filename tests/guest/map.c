@@ -119,7 +119,8 @@ static void add_resource(const struct xen_pci_resource *res)
 		      res->dev ? guest_device_name(res->dev) : "",
 		      res->flags & XEN_PCI_RES_CLAIMED ? "" : " NOT CLAIMED");
 	if (!window)
-		entry->group = (uint16_t)(1 + res->index + 8 * (res->dev->device & 0xfff));
+		entry->group = (uint16_t)(1 + (res->kind == XEN_PCI_RES_ROM ? 6 : res->index) +
+					  8 * (res->dev->device & 0xfff));
 }
 
 static void collect_pci(void)
@@ -211,9 +212,10 @@ static void print_table(bool color)
 	for (i = 0; i < nr_entries; i++) {
 		const struct map_entry *e = &entries[i];
 
-		boot_printf("  %s%-9s%s  %012lx - %012lx %8s  %s", map_color(e->kind, color),
+		boot_printf("  %s%-9s%s  %012lx - %012lx %8s%s%s", map_color(e->kind, color),
 			    kind_name[e->kind], map_color_end(color), e->start, e->end - 1,
-			    map_size_text(e->end - e->start, size), e->text);
+			    map_size_text(e->end - e->start, size), e->text[0] ? "  " : "",
+			    e->text);
 		if (e->count > 1)
 			boot_printf(" and %u more", e->count - 1u);
 		boot_printf("\n");

@@ -35,7 +35,7 @@ static void check_sizes(uint8_t *out, uint8_t *in)
 	size_t block = 1UL << nvme.block_shift;
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_LEN(cases); i++) {
+	for (i = 0; i < ARRAY_LEN(cases) && !verdict_failed(); i++) {
 		size_t length = cases[i].blocks * 512 / block * block;
 		size_t offset = cases[i].offset;
 		int err;
@@ -151,8 +151,10 @@ static void check_disk(struct xen_pci_dev *pci, uint8_t *out, uint8_t *in, unsig
 	if (may_be_written()) {
 		++*written;
 		check_sizes(out, in);
-		check_in_flight(out);
-		check_errors(out);
+		if (!verdict_failed())
+			check_in_flight(out);
+		if (!verdict_failed())
+			check_errors(out);
 	}
 	check(nvme.admin.interrupts && nvme.io.interrupts, "%s: %u admin and %u I/O interrupts",
 	      nvme.name, nvme.admin.interrupts, nvme.io.interrupts);

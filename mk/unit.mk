@@ -4,8 +4,7 @@
 #   make unit T=swiotlb C=name  one case  make unit SAN=asan            under ASan and UBSan
 
 UNITS := ranges p2m mmu contiguous setup balloon swiotlb coherent dma dma-debug pci pci-claims \
-	pci-express pci-faults pirq model model-memory model-mmu model-port model-pci
-UNITS += format pages
+	pci-express pci-faults pirq model model-memory model-mmu model-port model-pci format pages
 MODEL_SRC := $(wildcard tests/model/*.c)
 
 UNITS_HERE := $(patsubst tests/unit/test_%.c,%,$(wildcard $(UNITS:%=tests/unit/test_%.c)))

@@ -68,6 +68,7 @@ if stage 'setup' run setup scripts/setup.sh packages; then
 	stage 'unit' sub -j"$jobs" unit
 	stage 'unit asan' sub -j"$jobs" unit SAN=asan
 	if stage 'setup of Xen' run setup scripts/setup.sh xen "$O/xen"; then
+		stage 'kernel' sub kernel-check TAG="$tag"
 		stage 'boot' sub boot-check TAG="$tag" JOBS="$jobs"
 	fi
 fi

@@ -260,8 +260,9 @@ static __attribute__((noinline)) void misuse(const char *what, const char *owner
 bool xen_swiotlb_unmap_single(dma_addr_t dma, size_t size, enum xen_dma_dir dir, bool skip_sync)
 {
 	struct xen_swiotlb_segment *seg = find_segment(dma);
-	struct xen_swiotlb_area *area;
 	struct xen_swiotlb_slot *head;
+	struct xen_swiotlb_area *area;
+	struct xen_swiotlb_pool *pool;
 	unsigned long flags;
 	unsigned int count;
 
@@ -279,6 +280,7 @@ bool xen_swiotlb_unmap_single(dma_addr_t dma, size_t size, enum xen_dma_dir dir,
 		__builtin_memcpy(head->orig, bounce_of(seg, head), head->size);
 
 	area = seg->area;
+	pool = seg->pool; /* once the slots are free the segment may go */
 	flags = xen_port_lock(&area->lock);
 	count = head->count;
 	if (unlikely(head->head != head->index)) {
@@ -290,7 +292,7 @@ bool xen_swiotlb_unmap_single(dma_addr_t dma, size_t size, enum xen_dma_dir dir,
 		xen_store(&head[i].head, NO_HEAD);
 	xen_swiotlb_slots_give(head, count);
 	xen_port_unlock(&area->lock, flags);
-	xen_fetch_sub(&seg->pool->used, (uint64_t)count << SLOT_SHIFT);
+	xen_fetch_sub(&pool->used, (uint64_t)count << SLOT_SHIFT);
 	return true;
 }
 

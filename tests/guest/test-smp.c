@@ -134,7 +134,7 @@ static bool prepare(struct worker *w, unsigned int cpu)
 void scenario_smp(void)
 {
 	uint64_t owned = pages_owned(), bounced = 0;
-	unsigned int cpus = xen_port_nr_cpus(), cpu, started = 0;
+	unsigned int cpus = boot_running_cpus(), cpu, started = 0;
 
 	if (cpus < 2) {
 		skip("one CPU runs; cpus=N starts more");

@@ -5,7 +5,18 @@
  * Only the guest image links it.
  *
  * Address space: PFN n is mapped at BOOT_DIRECT_BASE + n * 4096, and nowhere else; the kernel
- * image is part of that map. Page 0 and holes are not mapped. MMIO goes to BOOT_VM_BASE.
+ * image is part of that map. Page 0 and holes are not mapped. MMIO goes to BOOT_VM_BASE, and
+ * shared_info. Code and constants are read-only, all else cannot be run.
+ *
+ * Ends: boot_main() returns and the machine (of a control domain) or the domain is switched off;
+ * the kernel cannot start and says why, with the failed verdict, and switches off; or it crashes:
+ * any exception, a broken invariant, a misused allocator or lock. A crash prints its cause,
+ * registers and the callers on the stack by name, and ends the domain at once; so does a fault
+ * while that is being printed. A stack that overflows runs into an unmapped page and Xen, which
+ * cannot deliver the fault on that stack, prints the registers and ends the domain.
+ *
+ * Interrupts: event upcalls run on the stack of what they interrupt, one level deep. CPU 0 gets all
+ * ports but the timers and IPIs of other CPUs. Nothing is ever rescheduled or migrated.
  */
 #ifndef XENDMA_BOOT_H
 #define XENDMA_BOOT_H
@@ -58,6 +69,8 @@ void boot_event_unmask(evtchn_port_t port);
 
 /* Start up to @max CPUs in all; returns how many run. They wait for work. */
 unsigned int boot_start_cpus(unsigned int max);
+/* CPUs that run, the first one included; xen_port_nr_cpus() is how many there could be. */
+unsigned int boot_running_cpus(void);
 /* Run @fn(@arg) on CPU @cpu (1 ..): returns at once. False: it has work. */
 bool boot_run_on(unsigned int cpu, void (*fn)(void *arg), void *arg);
 /* Has it finished, within @timeout_ns? */

@@ -9,7 +9,5 @@
 
 /* Find out how many virtual CPUs the domain has. */
 void boot_cpus_init(void);
-/* CPUs that run, the first one included. */
-unsigned int boot_running_cpus(void);
 
 #endif

@@ -53,7 +53,7 @@ struct xen_pci_addr {
 /*
  * Access to config space. @offset is aligned to @size, which is 1, 2 or 4. Reading an absent
  * function gives all ones and 0. A non-zero return is a negative errno (pcifront: the backend
- * failed) and *@value is all ones.
+ * failed; *@value does not matter then).
  */
 struct xen_pci_config {
 	int (*read)(const struct xen_pci_config *config, struct xen_pci_addr addr,
@@ -216,7 +216,8 @@ void xen_pci_resource_name(const struct xen_pci_resource *res, char name[XEN_PCI
 uint32_t xen_pci_read(const struct xen_pci_dev *dev, unsigned int offset, unsigned int size);
 int xen_pci_write(const struct xen_pci_dev *dev, unsigned int offset, unsigned int size,
 		  uint32_t value);
-/* Offset of capability @id, 0 if absent; loops and pointers outside the space end the search. */
+/* Offset of capability @id, 0 if absent; errors, loops and pointers outside the space end the
+ * search. */
 unsigned int xen_pci_find_cap(const struct xen_pci_dev *dev, uint8_t id);
 /* The same in extended space (PCI Express), 0 when unreachable. */
 unsigned int xen_pci_find_ext_cap(const struct xen_pci_dev *dev, uint16_t id);

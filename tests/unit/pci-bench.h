@@ -21,12 +21,16 @@ static struct {
 	uint64_t nr;	  /* accesses so far */
 	uint64_t fail_at; /* this one fails, once; 0: none */
 	uint64_t lies;	  /* not 0: state of a random sequence; a read in eight is changed by it */
+	bool dies;	  /* and so do all after it */
 	int err;
+	unsigned int nr_off; /* times that a function's decoding was switched off */
 } bench;
 
 static inline bool bench_fails(void)
 {
-	return ++bench.nr == bench.fail_at;
+	bench.nr++;
+	return bench.nr == bench.fail_at ||
+	       (bench.dies && bench.fail_at && bench.nr > bench.fail_at);
 }
 
 static int bench_read(const struct xen_pci_config *config, struct xen_pci_addr addr,
@@ -60,6 +64,7 @@ static int bench_write(const struct xen_pci_config *config, struct xen_pci_addr 
 {
 	if (bench_fails())
 		return bench.err;
+	bench.nr_off += offset == 4 && !(value & 3);
 	if (bench.lies) {
 		bench_write_raw(addr, offset, size, value);
 		return 0;

@@ -134,14 +134,17 @@ static void apertures(void)
 	begin(&host, &before);
 	plug(with_bar(at(0, 1, 0), 0xe0000000, 0x1000));
 	plug(with_bar(at(0, 2, 0), 0xc0000000, 0x200000));
+	plug(with_bar(at(0, 3, 0), 0x200000000, 0x200000));
 	ck_assert_int_eq(xen_pci_add_aperture(&host, 0xc0100000, 0x30000000), 0);
 	ck_assert_int_eq(xen_pci_scan(&host, 0, NULL), 0);
 	ck_assert(claimed(at(0, 1, 0)) && !claimed(at(0, 2, 0)));
 	ck_assert_ptr_nonnull(strstr(model_last_log(), "BAR 0 [0xc0000000-0xc01fffff] lies half in "
 						       "aperture 0 [0xc0100000-0xf00fffff]"));
 	ck_assert(all_identity(0xc0100000, 0x30000000) && is_nothing(0xc0000000));
-	/* Half over the BAR, over the other aperture, over RAM, empty, beyond everything. */
+	/* Half over an aperture, half over a BAR, over RAM, empty, beyond everything. */
 	ck_assert_int_eq(xen_pci_add_aperture(&host, 0xf0000000, 0x1000000), -XEN_EEXIST);
+	ck_assert_int_eq(xen_pci_add_aperture(&host, 0x200100000, 0x100000000), -XEN_EEXIST);
+	ck_assert_ptr_nonnull(strstr(model_last_log(), "holds half of 0000:00:03.0 BAR 0"));
 	ck_assert_int_eq(xen_pci_add_aperture(&host, 0x1000, 0x1000), -XEN_EEXIST);
 	ck_assert_int_eq(xen_pci_add_aperture(&host, 0x100000000, 0), -XEN_EINVAL);
 	ck_assert_int_eq(xen_pci_add_aperture(&host, ~0xfffULL, 0x1000), -XEN_EINVAL);

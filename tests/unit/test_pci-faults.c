@@ -122,6 +122,38 @@ static void accesses_fail(void)
 	finish(&host, &before);
 }
 
+/* From some access on every one fails: what was being changed cannot be put back, but the tree is
+ * whole, the scan soon ends, and says so. */
+static void accessor_dies(void)
+{
+	uint64_t accesses;
+
+	begin(&host, &before);
+	plug_tree();
+	save_tree();
+	accesses = bench.nr;
+	whole_tree();
+	accesses = bench.nr - accesses;
+	empty(&host, &before);
+	bench.dies = true;
+	for (uint64_t nth = 1; nth <= accesses; nth++) {
+		uint64_t first = bench.nr;
+		int rc;
+
+		bench_fail(nth);
+		rc = xen_pci_scan(&host, 0, NULL);
+		/* Capabilities that cannot be read are as good as none. */
+		ck_assert(rc == -XEN_EIO || (!rc && host.nr_devices == NR_TREE));
+		ck_assert_uint_lt(bench.nr - first - nth, 64);
+		bench_fail(0);
+		check_claims();
+		empty(&host, &before);
+		plug_tree();
+	}
+	whole_tree();
+	finish(&host, &before);
+}
+
 static void accessor_is_dead(void)
 {
 	static const struct xen_pci_config nobody = {bench_read, bench_write, 0, NULL};
@@ -497,6 +529,7 @@ static void random_trees(void)
 
 static const struct unit_case cases[] = {
 	{"each access fails in turn: nothing is left half done", accesses_fail},
+	{"the accessor dies at each access in turn", accessor_dies},
 	{"a dead accessor is given up soon", accessor_is_dead},
 	{"each allocation fails in turn: nothing is left half done", memory_runs_out},
 	{"each PHYSDEVOP fails in turn", xen_fails},

@@ -102,6 +102,7 @@ static void m2p_holes(void)
 		16 * GIB_FRAMES - 1, 16 * GIB_FRAMES,	  (1ULL << 52) - 1,   1ULL << 52,
 		XEN_P2M_FOREIGN,     XEN_P2M_FOREIGN | 5, ~0ULL - 1,	      ~0ULL,
 	};
+	uint64_t seven, eight;
 	unsigned int i;
 
 	model_start(&params);
@@ -109,10 +110,16 @@ static void m2p_holes(void)
 		ck_assert_uint_eq(to_pfn(outside[i]), XEN_INVALID_FRAME);
 	for (i = 0; i < NR; i++)
 		unit_expect(to_pfn(to_mfn(i)) == i);
-	/* A frame that is free, and one whose M2P entry the P2M does not confirm. */
+	/* A frame that is free, and ones whose M2P entry the P2M does not confirm. */
 	ck_assert_uint_eq(to_pfn(1), XEN_INVALID_FRAME);
+	seven = to_mfn(7);
+	eight = to_mfn(8);
 	ck_assert_int_eq(xen_p2m_set(mk_pfn(7), mk_mfn(XEN_INVALID_FRAME), false), 0);
-	ck_assert_uint_eq(to_pfn(model_mfn_list()[8]), 8);
+	ck_assert_int_eq(xen_p2m_set(mk_pfn(8), mk_mfn(eight), true), 0);
+	ck_assert_uint_eq(to_pfn(seven), XEN_INVALID_FRAME);
+	ck_assert_uint_eq(to_pfn(eight), XEN_INVALID_FRAME);
+	ck_assert_int_eq(xen_p2m_set(mk_pfn(8), mk_mfn(seven), false), 0);
+	ck_assert_uint_eq(to_pfn(seven), XEN_INVALID_FRAME);
 	ck_assert_uint_eq(to_mfn(7), XEN_INVALID_FRAME);
 	xen_p2m_fini();
 	model_stop();

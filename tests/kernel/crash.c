@@ -4,7 +4,7 @@
  */
 #include "kernel.h"
 
-#define NOINLINE __attribute__((noinline, noclone))
+#define NOINLINE __attribute__((noinline))
 
 bool kernel_word_is(const char *word)
 {

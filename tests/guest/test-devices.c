@@ -180,6 +180,24 @@ static void check_three_bytes(struct edu *edu, uint8_t *area, size_t offset, siz
 	      "a transfer of nothing changed the buffer");
 }
 
+/* Mappings that fill their slots, that leave some behind, and that must keep their offset. */
+static void check_placements(struct edu *edu, uint8_t *area, uint8_t *secret)
+{
+	static const struct xen_dma_limits keep_offset = {
+		.mask = EDU_MASK,
+		.min_align_mask = XEN_PAGE_SIZE - 1,
+	};
+	int err;
+
+	check_three_bytes(edu, area, XEN_PAGE_SIZE, XEN_PAGE_SIZE, secret);
+	check_three_bytes(edu, area, XEN_PAGE_SIZE + 123, XEN_PAGE_SIZE, secret);
+	check_three_bytes(edu, area, XEN_PAGE_SIZE + 123, 3000, secret);
+	xen_dma_dev_fini(&edu->dma);
+	err = xen_dma_dev_init(&edu->dma, edu->name, &xen_swiotlb_dma_ops, &keep_offset);
+	if (check(!err, "xen_dma_dev_init: %d", err))
+		check_three_bytes(edu, area, XEN_PAGE_SIZE + 123, 3000, secret);
+}
+
 void scenario_stale(void)
 {
 	static struct edu edu;
@@ -192,8 +210,7 @@ void scenario_stale(void)
 	err = edu_open(&edu, first_edu(), EDU_MSI);
 	if (!check(!err, "edu: %d", err))
 		goto free;
-	check_three_bytes(&edu, area, XEN_PAGE_SIZE, XEN_PAGE_SIZE, secret);
-	check_three_bytes(&edu, area, XEN_PAGE_SIZE + 123, XEN_PAGE_SIZE, secret);
+	check_placements(&edu, area, secret);
 	edu_close(&edu);
 free:
 	if (area)

@@ -9,5 +9,5 @@ check: ## set up, build, lint, unit tests plain and under ASan, short boot set
 	@$(CHECK) short
 
 .PHONY: check-long
-check-long: ## the same with all boot scenarios
+check-long: ## the same with all boot scenarios, and unit tests under TSan
 	@$(CHECK)

@@ -30,7 +30,7 @@ boot_qemu()
 	local seconds=$1 mem=$2 cpus=$3 xen_args=$4 guest_args=$5
 	shift 5
 
-	timeout --kill-after=5 $((seconds * SLOW)) "$QEMU" \
+	timeout --foreground --kill-after=5 $((seconds * SLOW)) "$QEMU" \
 		-accel tcg,thread=multi -cpu max,-smap -M q35 -m "$mem" -smp "$cpus" \
 		-nodefaults -vga std -display none -serial stdio -no-reboot "$@" \
 		-kernel "$xen" -initrd "$guest ${guest_args//,/,,}" \

@@ -31,7 +31,7 @@ fi
 while [ $# -gt 0 ]; do
 	case $1 in
 	say) printf '%s\r\n' "${2//_/ }"; shift ;;
-	sleep) sleep "$2"; shift ;;
+	sleep) exec sleep "$2" ;;
 	exit) exit "$2" ;;
 	esac
 	shift
@@ -44,9 +44,10 @@ chmod +x "$QEMU"
 # expect VERDICT NAME QEMU-ARGS [KEY = VALUE]: VERDICT is what the harness' output must match.
 expect()
 {
-	local verdict=$1 name=$2
+	local verdict=$1 name=$2 seconds=60
 
-	printf '[%s]\nqemu = %s\nseconds = 1\n%s\n' "$name" "$3" "${4:-}" >"$SCENARIOS"
+	[[ $3 != *sleep* ]] || seconds=1
+	printf '[%s]\nqemu = %s\nseconds = %d\n%s\n' "$name" "$3" "$seconds" "${4:-}" >"$SCENARIOS"
 	"$here/boot.sh" run "$name" >"$O/$name.out" 2>&1
 	printf 'status %d\n' $? >>"$O/$name.out"
 	if tr '\n' ' ' <"$O/$name.out" | tr -d '\r' | grep -qE "$verdict"; then
@@ -63,7 +64,7 @@ bad='say xendma:_2_passed,_1_failed,_0_skipped'
 expect 'boot: 3 passed, 0 failed, 1 skipped status 0' passes "$good"
 expect '1 failed .*boot: 2 passed, 1 failed, 0 skipped status 1' fails "$bad"
 expect 'no verdict.*boot: 0 passed, 1 failed, 0 skipped status 1' silent 'say hello'
-expect 'hang.*boot: 3 passed, 1 failed, 1 skipped status 1' hangs "$good sleep 9"
+expect 'hang.*boot: 3 passed, 1 failed, 1 skipped status 1' hangs "$good sleep 99"
 expect 'QEMU ended with status 3.*, 1 failed, . skipped status 1' qemu-dies "$good exit 3"
 expect 'crash: Panic on CPU.*, 1 failed, . skipped status 1' xen-panics \
 	"say Panic_on_CPU_0: $good"
@@ -76,7 +77,7 @@ expect 'no console line.* 0 passed, 1 failed, 0 skipped status 1' other-failure 
 expect 'should have failed.* 0 passed, 1 failed, 0 skipped status 1' unexpected-pass \
 	"say no_edu $good" 'expect = no edu'
 expect 'hang.*, 1 failed, 0 skipped status 1' expected-failure-hangs \
-	"say no_edu $bad sleep 9" 'expect = no edu'
+	"say no_edu $bad sleep 99" 'expect = no edu'
 expect 'boot: 3 passed, 0 failed, 1 skipped status 0' seen "say VT-d_on $good" 'seen = VT-d on'
 expect 'no console line.*, 1 failed, 1 skipped status 1' not-seen "$good" 'seen = VT-d on'
 

@@ -83,20 +83,28 @@ static inline bool dir_valid(enum xen_dma_dir dir)
 	return (unsigned int)dir <= XEN_DMA_FROM_DEVICE;
 }
 
-dma_addr_t xen_dma_map_page(struct xen_dma_dev *dev, pfn_t pfn, size_t offset, size_t size,
-			    enum xen_dma_dir dir, unsigned int attrs)
+static __attribute__((noinline)) dma_addr_t map_checked(struct xen_dma_dev *dev, pfn_t pfn,
+							size_t offset, size_t size,
+							enum xen_dma_dir dir, unsigned int attrs)
 {
-	paddr_t paddr = pfn_to_paddr(pfn) + offset;
 	dma_addr_t dma;
 	int err;
 
 	if (unlikely(!range_valid(pfn, offset, size) || !dir_valid(dir)))
 		return failed(dev, -XEN_EINVAL);
-	if (likely(dev->ops == &xen_swiotlb_dma_ops && !(attrs & XEN_DMA_ATTR_MMIO)) &&
-	    likely(dma_direct(dev, paddr, size, &dma)))
-		return dma;
-	err = dev->ops->map(dev, paddr, size, dir, attrs, &dma);
+	err = dev->ops->map(dev, pfn_to_paddr(pfn) + offset, size, dir, attrs, &dma);
 	return likely(!err) ? dma : failed(dev, err);
+}
+
+dma_addr_t xen_dma_map_page(struct xen_dma_dev *dev, pfn_t pfn, size_t offset, size_t size,
+			    enum xen_dma_dir dir, unsigned int attrs)
+{
+	dma_addr_t dma;
+
+	if (likely(dev->ops == &xen_swiotlb_dma_ops && !(attrs & XEN_DMA_ATTR_MMIO) &&
+		   dir_valid(dir) && dma_direct_page(dev, pfn, offset, size, &dma)))
+		return dma;
+	return map_checked(dev, pfn, offset, size, dir, attrs);
 }
 
 dma_addr_t xen_dma_map_single(struct xen_dma_dev *dev, void *va, size_t size, enum xen_dma_dir dir,
@@ -142,7 +150,7 @@ int xen_dma_map_sg(struct xen_dma_dev *dev, struct xen_dma_sg *sg, unsigned int 
 	if (unlikely(!nents || nents > INT32_MAX || !dir_valid(dir)))
 		goto failed;
 	for (unsigned int i = 0; i < nents; i++)
-		if (unlikely(!range_valid(sg[i].pfn, sg[i].offset, sg[i].length)))
+		if (unlikely(!sg[i].length || pfn_x(sg[i].pfn) >> 50))
 			goto failed;
 	ret = dev->ops->map_sg(dev, sg, nents, dir, attrs);
 	if (likely(ret > 0))

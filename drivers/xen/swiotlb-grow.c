@@ -16,6 +16,8 @@
 
 #include "swiotlb-internal.h"
 
+struct swiotlb_region xen_swiotlb_regions[NR_REGIONS];
+
 static struct xen_swiotlb_segment *recycled[XEN_SWIOTLB_MAX_SEGMENT_ORDER + 1];
 static struct xen_lock recycle_lock;
 
@@ -42,15 +44,17 @@ static struct xen_swiotlb_segment *get_descriptor(struct xen_swiotlb_pool *pool,
 	if (seg)
 		recycled[order] = seg->next;
 	xen_port_unlock(&recycle_lock, flags);
-	if (!seg)
+	if (!seg) {
 		seg = xen_port_alloc(descriptor_size(order));
-	if (!seg)
-		return NULL;
+		if (!seg)
+			return NULL;
+		seg->order = (uint8_t)order; /* for good */
+		seg->dma = NO_SEGMENT;
+	}
 
 	seg->pool = pool;
 	seg->next = NULL;
 	seg->used = 0;
-	seg->order = (uint8_t)order;
 	seg->exchanged = false;
 	seg->idle_since = xen_port_clock_ns();
 	for (unsigned int i = 0; i < swiotlb_slots_of(seg); i++) {
@@ -65,8 +69,48 @@ static struct xen_swiotlb_segment *get_descriptor(struct xen_swiotlb_pool *pool,
 	return seg;
 }
 
+struct xen_swiotlb_segment *xen_swiotlb_find(struct swiotlb_region *region, dma_addr_t dma)
+{
+	struct xen_swiotlb_segment *seg;
+	struct xen_range range;
+
+	if (!xen_ranges_find(&xen_swiotlb_segments, dma >> XEN_PAGE_SHIFT, &range))
+		return NULL;
+	seg = (struct xen_swiotlb_segment *)range.tag;
+	xen_store(&region->recent, seg);
+	return seg;
+}
+
+/* From now on @seg is found by its machine address. */
+static int enter(struct xen_swiotlb_segment *seg, dma_addr_t dma)
+{
+	uint64_t mfn = mfn_x(dma_to_mfn(dma));
+	int err = xen_ranges_insert(&xen_swiotlb_segments, mfn, mfn + (1ULL << seg->order), seg,
+				    NULL);
+
+	if (err)
+		return err;
+	xen_store(&seg->dma, dma);
+	xen_fetch_add(&swiotlb_region_of(dma)->segments, 1);
+	return 0;
+}
+
+static bool leave(struct xen_swiotlb_segment *seg)
+{
+	uint64_t mfn = mfn_x(dma_to_mfn(seg->dma));
+
+	if (xen_ranges_erase(&xen_swiotlb_segments, mfn, mfn + (1ULL << seg->order)))
+		return false;
+	xen_fetch_sub(&swiotlb_region_of(seg->dma)->segments, 1);
+	/* Before its frames can be another's: region->recent may name it still. */
+	xen_store(&seg->dma, NO_SEGMENT);
+	return true;
+}
+
 void xen_swiotlb_grow_fini(void)
 {
+	for (unsigned int i = 0; i < NR_REGIONS; i++)
+		xen_swiotlb_regions[i].recent = NULL;
 	for (unsigned int order = 0; order <= XEN_SWIOTLB_MAX_SEGMENT_ORDER; order++) {
 		while (recycled[order]) {
 			struct xen_swiotlb_segment *seg = recycled[order];
@@ -106,22 +150,24 @@ static void settle(struct xen_swiotlb_pool *pool, unsigned int order, unsigned i
 	xen_port_unlock(&pool->lock, flags);
 }
 
-/* Does the device-visible side of @seg look as a segment must? */
+static dma_addr_t machine_address(const struct xen_swiotlb_segment *seg)
+{
+	return mfn_to_dma(xen_pfn_to_mfn(xen_port_virt_to_pfn(seg->va)));
+}
+
+/* Does it lie as a segment must? Its frames are contiguous. */
 static bool fits(const struct xen_swiotlb_segment *seg)
 {
 	uint64_t last = (XEN_PAGE_SIZE << seg->order) - 1;
+	dma_addr_t dma = machine_address(seg);
 
-	return !(seg->dma & last) && seg->dma + last <= seg->pool->mask;
+	return !(dma & last) && dma + last <= seg->pool->mask;
 }
 
-static bool lucky(struct xen_swiotlb_segment *seg)
+static bool lucky(const struct xen_swiotlb_segment *seg)
 {
-	pfn_t pfn = xen_port_virt_to_pfn(seg->va);
-
-	if (!xen_pfn_range_contiguous(pfn, 1ULL << seg->order))
-		return false;
-	seg->dma = mfn_to_dma(xen_pfn_to_mfn(pfn));
-	return fits(seg);
+	return xen_pfn_range_contiguous(xen_port_virt_to_pfn(seg->va), 1ULL << seg->order) &&
+	       fits(seg);
 }
 
 /* Frames, pages and descriptor of a segment that no look-up finds (any more). */
@@ -156,14 +202,13 @@ static unsigned int exchange(struct xen_swiotlb_pool *pool, struct xen_swiotlb_s
 	for (unsigned int i = 0; i < nr_todo; i++) {
 		if (i < done) {
 			todo[i]->exchanged = true;
-			todo[i]->dma = mfn_to_dma(xen_pfn_to_mfn(pfn[i]));
 			if (fits(todo[i])) {
 				seg[nr_good++] = todo[i];
 				continue;
 			}
 			xen_port_log(XEN_LOG_ERROR,
 				     "swiotlb: Xen gave a region at %llx for %u bits",
-				     (unsigned long long)todo[i]->dma, pool->bits);
+				     (unsigned long long)machine_address(todo[i]), pool->bits);
 		}
 		unmake(todo[i]);
 	}
@@ -190,10 +235,7 @@ static unsigned int make(struct xen_swiotlb_pool *pool, unsigned int order, unsi
 	n = exchange(pool, seg, n, order);
 
 	for (unsigned int i = 0; i < n; i++) {
-		uint64_t mfn = mfn_x(dma_to_mfn(seg[i]->dma));
-
-		if (xen_ranges_insert(&xen_swiotlb_segments, mfn, mfn + (1ULL << order), seg[i],
-				      NULL)) {
+		if (enter(seg[i], machine_address(seg[i]))) {
 			unmake(seg[i]);
 			continue;
 		}
@@ -269,11 +311,10 @@ void xen_swiotlb_attach(struct xen_swiotlb_area *area, struct xen_swiotlb_segmen
 bool xen_swiotlb_release(struct xen_swiotlb_segment *seg)
 {
 	struct xen_swiotlb_pool *pool = seg->pool;
-	uint64_t mfn = mfn_x(dma_to_mfn(seg->dma));
 	unsigned int order = seg->order;
 	unsigned long flags;
 
-	if (xen_ranges_erase(&xen_swiotlb_segments, mfn, mfn + (1ULL << order)))
+	if (!leave(seg))
 		return false;
 	unmake(seg);
 

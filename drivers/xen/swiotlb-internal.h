@@ -28,10 +28,11 @@
 #define PAGE_SLOT_ORDER (XEN_PAGE_SHIFT - SLOT_SHIFT)
 #define NR_SLOT_ORDERS (XEN_SWIOTLB_MAX_SEGMENT_ORDER + PAGE_SLOT_ORDER + 1)
 
-#define NO_HEAD 0xffff	      /* slot->head: part of no mapping */
-#define NOT_IN_LIST 0xff      /* slot->free_order: not the first slot of a listed free block */
-#define NR_CACHE_ORDERS 3     /* freed blocks of 1, 2 and 4 slots are kept unmerged ... */
-#define CACHE_BLOCKS 8	      /* ... so many of each */
+#define NO_HEAD 0xffff	  /* slot->head: part of no mapping */
+#define NOT_IN_LIST 0xff  /* slot->free_order: not the first slot of a listed free block */
+#define NR_CACHE_ORDERS 3 /* freed blocks of 1, 2 and 4 slots are kept unmerged ... */
+#define CACHE_BLOCKS 8	  /* ... so many of each */
+#define NO_SEGMENT (1ULL << 63)
 #define MAX_AREAS 128	      /* a power of two */
 #define GROW_BATCH 8	      /* segments in one exchange, at most */
 #define FIRST_SEGMENT_ORDER 6 /* 256 KiB; a pool doubles from there */
@@ -56,7 +57,7 @@ struct xen_swiotlb_slot {
 };
 
 struct xen_swiotlb_segment {
-	dma_addr_t dma; /* aligned to the segment's size */
+	dma_addr_t dma; /* aligned to the segment's size; NO_SEGMENT: it is none now */
 	void *va;
 	struct xen_swiotlb_pool *pool;
 	struct xen_swiotlb_area *area;
@@ -85,6 +86,7 @@ enum swiotlb_failure { FAIL_TOO_BIG, FAIL_NO_PLACEMENT, FAIL_FULL, FAIL_NO_MEMOR
 struct xen_swiotlb_pool {
 	dma_addr_t mask;   /* addresses end here */
 	unsigned int bits; /* the same as a width; 64: unlimited */
+	size_t max_size;   /* bytes of the largest segment */
 	unsigned int area_mask;
 	uint64_t used, used_high; /* bytes */
 
@@ -98,24 +100,11 @@ struct xen_swiotlb_pool {
 	struct xen_swiotlb_area area[];
 };
 
-/* A buffer to place. */
-struct swiotlb_request {
-	void *orig;
-	const char *owner;
-	uint32_t size;
-	uint16_t count;	 /* slots */
-	uint16_t lead;	 /* slots to leave free before them in a block of 2^order */
-	uint16_t offset; /* in the first slot */
-	uint8_t order;
-	uint8_t dir;
-	/* Found when placed: bytes to zero before and behind the buffer. */
-	uint32_t zero_before, zero_behind;
-};
-
 /* swiotlb-slots.c; the area is locked. */
 struct xen_swiotlb_slot *xen_swiotlb_slots_take(struct xen_swiotlb_area *area, unsigned int order,
 						unsigned int lead, unsigned int count);
-void xen_swiotlb_slots_give(struct xen_swiotlb_slot *head, unsigned int count);
+void xen_swiotlb_slots_give(struct xen_swiotlb_segment *seg, struct xen_swiotlb_slot *head,
+			    unsigned int count);
 void xen_swiotlb_slots_flush(struct xen_swiotlb_area *area);
 void xen_swiotlb_slots_attach(struct xen_swiotlb_area *area, struct xen_swiotlb_segment *seg);
 /* Of a wholly free segment, after a flush. */
@@ -151,6 +140,74 @@ static inline struct xen_swiotlb_segment *swiotlb_segment_of(struct xen_swiotlb_
 	char *first = (char *)(slot - slot->index);
 
 	return (struct xen_swiotlb_segment *)(first - offsetof(struct xen_swiotlb_segment, slot));
+}
+
+/*
+ * What stands before the look-up of a segment by machine frame. A segment lies in one aligned
+ * piece of 2 MiB: where there is none, and that is told apart by a few address bits, there is
+ * nothing to look up; else the segment found last is the likeliest.
+ */
+#define REGION_SHIFT (XEN_SWIOTLB_MAX_SEGMENT_ORDER + XEN_PAGE_SHIFT)
+#define NR_REGIONS 256
+struct swiotlb_region {
+	uint32_t segments;
+	struct xen_swiotlb_segment *recent;
+};
+extern struct swiotlb_region xen_swiotlb_regions[NR_REGIONS];
+struct xen_swiotlb_segment *xen_swiotlb_find(struct swiotlb_region *region, dma_addr_t dma);
+
+static inline struct swiotlb_region *swiotlb_region_of(dma_addr_t dma)
+{
+	return &xen_swiotlb_regions[(dma >> REGION_SHIFT) % NR_REGIONS];
+}
+
+/* The segment that holds @dma, or NULL. The caller has a mapping in it, or takes a guess. */
+static inline struct xen_swiotlb_segment *swiotlb_find(dma_addr_t dma)
+{
+	struct swiotlb_region *region = swiotlb_region_of(dma);
+	struct xen_swiotlb_segment *seg;
+
+	if (!xen_load(&region->segments))
+		return NULL;
+	seg = xen_load(&region->recent);
+	if (likely(seg && dma - xen_load(&seg->dma) < XEN_PAGE_SIZE << seg->order))
+		return seg;
+	return xen_swiotlb_find(region, dma);
+}
+
+/* Take from and give to the stacks of small blocks; the area is locked. */
+static inline struct xen_swiotlb_slot *swiotlb_take_hot(struct xen_swiotlb_area *area,
+							unsigned int order, unsigned int count)
+{
+	struct xen_swiotlb_slot *slot;
+
+	if (order >= NR_CACHE_ORDERS || count != 1u << order)
+		return NULL;
+	slot = area->cache[order].top;
+	if (unlikely(!slot))
+		return NULL;
+	area->cache[order].top = slot->next;
+	area->cache[order].nr--;
+	swiotlb_segment_of(slot)->used += count;
+	return slot;
+}
+
+static inline bool swiotlb_give_hot(struct xen_swiotlb_segment *seg, struct xen_swiotlb_slot *head,
+				    unsigned int count)
+{
+	struct xen_swiotlb_area *area = seg->area;
+	unsigned int order = count >> 1; /* of 1, 2 and 4: 0, 1 and 2 */
+
+	if (count > 4 || count == 3 || head->index & (count - 1) ||
+	    area->cache[order].nr >= CACHE_BLOCKS)
+		return false;
+	head->next = area->cache[order].top;
+	area->cache[order].top = head;
+	area->cache[order].nr++;
+	seg->used -= count;
+	if (!seg->used)
+		seg->idle_since = xen_port_clock_ns();
+	return true;
 }
 
 static inline struct xen_swiotlb_area *swiotlb_own_area(struct xen_swiotlb_pool *pool)

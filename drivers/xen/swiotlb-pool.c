@@ -85,6 +85,7 @@ static struct xen_swiotlb_pool *pool_new(unsigned int bits)
 		return NULL;
 	pool->bits = bits;
 	pool->mask = bits < 64 ? (1ULL << bits) - 1 : ~0ULL;
+	pool->max_size = XEN_PAGE_SIZE << xen_swiotlb_settings.max_segment_order;
 	pool->area_mask = nr_areas() - 1;
 	pool->grow_order = xen_swiotlb_settings.max_segment_order;
 	return pool;

@@ -92,13 +92,6 @@ static struct xen_swiotlb_slot *take_block(struct xen_swiotlb_area *area, unsign
 	struct xen_swiotlb_slot *slot;
 	unsigned int fits;
 
-	if (order < NR_CACHE_ORDERS && area->cache[order].nr) {
-		slot = area->cache[order].top;
-		area->cache[order].top = slot->next;
-		area->cache[order].nr--;
-		return slot;
-	}
-
 	fits = area->avail >> order;
 	if (!fits) {
 		xen_swiotlb_slots_flush(area);
@@ -136,23 +129,12 @@ struct xen_swiotlb_slot *xen_swiotlb_slots_take(struct xen_swiotlb_area *area, u
 	return slot + lead;
 }
 
-void xen_swiotlb_slots_give(struct xen_swiotlb_slot *head, unsigned int count)
+void xen_swiotlb_slots_give(struct xen_swiotlb_segment *seg, struct xen_swiotlb_slot *head,
+			    unsigned int count)
 {
-	struct xen_swiotlb_segment *seg = swiotlb_segment_of(head);
-	struct xen_swiotlb_area *area = seg->area;
-	unsigned int order = (unsigned int)__builtin_ctz(count);
-	bool block = !(count & (count - 1)) && !(head->index & (count - 1));
-
 	seg->used -= count;
 	if (!seg->used)
 		seg->idle_since = xen_port_clock_ns();
-
-	if (block && order < NR_CACHE_ORDERS && area->cache[order].nr < CACHE_BLOCKS) {
-		head->next = area->cache[order].top;
-		area->cache[order].top = head;
-		area->cache[order].nr++;
-		return;
-	}
 	give_run(seg, head->index, count);
 }
 

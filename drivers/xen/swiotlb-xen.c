@@ -147,7 +147,9 @@ static int map_sg(struct xen_dma_dev *dev, struct xen_dma_sg *sg, unsigned int n
 		err = -XEN_EINVAL;
 		if (unlikely(length > max))
 			goto unmap;
-		direct = !(attrs & XEN_DMA_ATTR_MMIO) && dma_direct(dev, paddr, length, &dma);
+		direct = !(attrs & XEN_DMA_ATTR_MMIO) &&
+			 (dma_direct_page(dev, sg[i].pfn, sg[i].offset, length, &dma) ||
+			  dma_direct(dev, paddr, length, &dma));
 		if (direct && out && can_merge(out, dma, length, max, boundary)) {
 			out->dma_length += length;
 			continue;

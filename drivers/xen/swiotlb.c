@@ -16,14 +16,23 @@
 
 #include "swiotlb-internal.h"
 
-/* Bits of the original address that the bounce buffer must keep, as an offset into its block. */
-static inline uint64_t kept_bits(const struct xen_dma_limits *limits, paddr_t orig)
-{
-	return orig & limits->min_align_mask;
-}
+/* Where a buffer goes in an aligned block of 2^order slots: in a register, all of it. */
+struct place {
+	uint16_t count;	 /* slots */
+	uint16_t lead;	 /* slots of the block before them */
+	uint16_t offset; /* bytes, in the first slot */
+	uint8_t order;
+	uint8_t ok;
+};
+
+/* Slots that are the mapping's now, and the bytes to zero in them before and behind the buffer. */
+struct claim {
+	struct xen_swiotlb_slot *head;
+	uint16_t before, behind;
+};
 
 /* The kernel address of [orig, orig + size), all of it populated RAM; else NULL. */
-static void *original(paddr_t orig, size_t size)
+static inline void *original(paddr_t orig, size_t size)
 {
 	uint64_t pfn = orig >> XEN_PAGE_SHIFT, last = (orig + size - 1) >> XEN_PAGE_SHIFT;
 	char *va;
@@ -37,114 +46,116 @@ static void *original(paddr_t orig, size_t size)
 	return va ? va + xen_page_offset(orig) : NULL;
 }
 
-static unsigned int max_slot_order(void)
+/* Under limits that say where: the block is aligned to what the address must keep, at least. */
+static __attribute__((noinline)) struct place place_limited(const struct xen_swiotlb_pool *pool,
+							    const struct xen_dma_limits *limits,
+							    paddr_t orig, size_t size)
 {
-	return xen_swiotlb_settings.max_segment_order + PAGE_SLOT_ORDER;
+	uint64_t at = orig & limits->min_align_mask, boundary = limits->boundary_mask;
+	uint64_t align = (limits->min_align_mask >> SLOT_SHIFT) + 1, slots;
+	struct place place = {0};
+
+	if (boundary && size - 1 > boundary - (at & boundary))
+		return place;
+	place.offset = (uint16_t)(at & (SLOT_SIZE - 1));
+	place.lead = (uint16_t)(at >> SLOT_SHIFT);
+	place.count = (uint16_t)((place.offset + size + SLOT_SIZE - 1) >> SLOT_SHIFT);
+	slots = (uint64_t)place.lead + place.count;
+	place.order = (uint8_t)swiotlb_order_of(slots > align ? slots : align);
+	place.ok = (SLOT_SIZE << place.order) <= pool->max_size;
+	return place;
 }
 
-/* Where in an aligned block of which order the buffer must lie. 0 or why there is no such place. */
-static int place(struct xen_swiotlb_pool *pool, const struct xen_dma_limits *limits, paddr_t orig,
-		 size_t size, struct swiotlb_request *req)
+/* @size is no more than a segment's. */
+static inline struct place place_buffer(const struct xen_swiotlb_pool *pool,
+					const struct xen_dma_limits *limits, paddr_t orig,
+					size_t size)
 {
-	uint64_t at = kept_bits(limits, orig), align = (limits->min_align_mask >> SLOT_SHIFT) + 1;
-	uint64_t boundary = limits->boundary_mask, slots;
-	unsigned int order;
+	uint16_t count = (uint16_t)((size + SLOT_SIZE - 1) >> SLOT_SHIFT);
 
-	if (size > XEN_SWIOTLB_SLOT_SIZE << max_slot_order())
-		return -XEN_E2BIG;
-	if (boundary && size - 1 > boundary - (at & boundary))
-		return -XEN_EINVAL;
-	req->offset = (uint16_t)(at & (SLOT_SIZE - 1));
-	req->lead = (uint16_t)(at >> SLOT_SHIFT);
-	req->count = (uint16_t)((req->offset + size + SLOT_SIZE - 1) >> SLOT_SHIFT);
-	slots = (uint64_t)req->lead + req->count;
-	order = swiotlb_order_of(slots > align ? slots : align);
-	if (order > max_slot_order() || pool->mask > limits->mask)
-		return -XEN_EINVAL;
-	req->order = (uint8_t)order;
-	req->size = (uint32_t)size;
-	return 0;
+	if (unlikely(limits->boundary_mask | limits->min_align_mask))
+		return place_limited(pool, limits, orig, size);
+	return (struct place){.count = count, .order = (uint8_t)swiotlb_order_of(count), .ok = 1};
 }
 
 /* Take slots and make them the mapping's; the area is locked. */
-static struct xen_swiotlb_slot *claim(struct xen_swiotlb_area *area, struct swiotlb_request *req)
+static inline __attribute__((always_inline)) struct claim claim(struct xen_swiotlb_area *area,
+								struct place place, void *orig,
+								uint32_t size, const char *owner,
+								enum xen_dma_dir dir)
 {
-	struct xen_swiotlb_slot *head, *last;
+	struct xen_swiotlb_slot *head = swiotlb_take_hot(area, place.order, place.count), *last;
+	struct claim c = {NULL, 0, 0};
 	uint32_t end;
 
-	head = xen_swiotlb_slots_take(area, req->order, req->lead, req->count);
-	if (unlikely(!head))
-		return NULL;
-	last = head + req->count - 1;
-	end = req->offset + req->size - ((uint32_t)(req->count - 1) << SLOT_SHIFT);
+	if (unlikely(!head)) {
+		head = xen_swiotlb_slots_take(area, place.order, place.lead, place.count);
+		if (!head)
+			return c;
+	}
+	last = head + (place.count - 1);
+	end = place.offset + size - ((uint32_t)(place.count - 1) << SLOT_SHIFT);
 
-	req->zero_before = req->offset;
-	if (head->owner == req->owner && head->dirty < req->offset)
-		req->zero_before = head->dirty;
-	req->zero_behind = SLOT_SIZE - end;
-	if (last->owner == req->owner)
-		req->zero_behind = last->dirty > end ? last->dirty - end : 0;
+	c.head = head;
+	c.before = place.offset;
+	if (head->owner == owner && head->dirty < place.offset)
+		c.before = head->dirty;
+	c.behind = (uint16_t)(SLOT_SIZE - end);
+	if (last->owner == owner)
+		c.behind = last->dirty > end ? (uint16_t)(last->dirty - end) : 0;
 
-	for (struct xen_swiotlb_slot *slot = head; slot < last; slot++) {
-		slot->owner = req->owner;
+	for (struct xen_swiotlb_slot *slot = head; slot != last; slot++) {
+		slot->owner = owner;
 		slot->dirty = SLOT_SIZE;
 		xen_store(&slot->head, head->index);
 	}
-	last->owner = req->owner;
+	last->owner = owner;
 	last->dirty = (uint16_t)end;
 	xen_store(&last->head, head->index);
 
-	head->orig = req->orig;
-	xen_store(&head->size, req->size);
-	xen_store(&head->offset, req->offset);
-	head->count = req->count;
-	head->dir = req->dir;
+	head->orig = orig;
+	xen_store(&head->size, size);
+	xen_store(&head->offset, place.offset);
+	head->count = place.count;
+	head->dir = (uint8_t)dir;
 	area->maps++;
-	area->bytes_mapped += req->size;
-	return head;
+	area->bytes_mapped += size;
+	return c;
 }
 
-static struct xen_swiotlb_slot *claim_in(struct xen_swiotlb_area *area, struct swiotlb_request *req)
+/* Any area, then a larger pool. */
+static __attribute__((noinline)) struct claim claim_elsewhere(struct xen_swiotlb_pool *pool,
+							      struct place place, void *orig,
+							      uint32_t size, const char *owner,
+							      enum xen_dma_dir dir, int *err)
 {
-	unsigned long flags = xen_port_lock(&area->lock);
-	struct xen_swiotlb_slot *head = claim(area, req);
-
-	xen_port_unlock(&area->lock, flags);
-	return head;
-}
-
-/* The other areas, then a larger pool. */
-static __attribute__((noinline)) struct xen_swiotlb_slot *claim_elsewhere(
-	struct xen_swiotlb_pool *pool, struct swiotlb_request *req, int *err)
-{
-	struct xen_swiotlb_area *own = swiotlb_own_area(pool);
+	unsigned int order = place.order > PAGE_SLOT_ORDER ? place.order - PAGE_SLOT_ORDER : 0;
+	struct xen_swiotlb_area *area = swiotlb_own_area(pool);
 	struct xen_swiotlb_segment *list = NULL;
-	struct xen_swiotlb_slot *head;
+	struct claim c = {NULL, 0, 0};
 	unsigned long flags;
 
 	/* A second look if the pool could not grow: somebody else may have made it grow. */
 	for (unsigned int look = 0; look < 2; look++) {
-		for (unsigned int a = 0; a <= pool->area_mask; a++) {
-			head = claim_in(&pool->area[a], req);
-			if (head)
-				return head;
+		for (unsigned int a = 0; a <= pool->area_mask && !c.head; a++) {
+			flags = xen_port_lock(&pool->area[a].lock);
+			c = claim(&pool->area[a], place, orig, size, owner, dir);
+			xen_port_unlock(&pool->area[a].lock, flags);
 		}
-		if (look)
+		if (c.head || look)
 			break;
-		*err = xen_swiotlb_grow(
-			pool, req->order > PAGE_SLOT_ORDER ? req->order - PAGE_SLOT_ORDER : 0,
-			&list);
+		*err = xen_swiotlb_grow(pool, order, &list);
 		if (*err)
 			continue;
 		/* Attach and claim in one go, or others may use it all up. */
-		flags = xen_port_lock(&own->lock);
-		xen_swiotlb_attach(own, list);
-		head = claim(own, req);
-		xen_port_unlock(&own->lock, flags);
-		XEN_ASSERT(head);
-		return head;
+		flags = xen_port_lock(&area->lock);
+		xen_swiotlb_attach(area, list);
+		c = claim(area, place, orig, size, owner, dir);
+		xen_port_unlock(&area->lock, flags);
+		XEN_ASSERT(c.head);
+		break;
 	}
-	return NULL;
+	return c;
 }
 
 static inline char *bounce_of(struct xen_swiotlb_segment *seg, const struct xen_swiotlb_slot *head)
@@ -158,7 +169,7 @@ static inline dma_addr_t dma_of(const struct xen_swiotlb_segment *seg,
 	return seg->dma + ((dma_addr_t)head->index << SLOT_SHIFT) + head->offset;
 }
 
-static void count_use(struct xen_swiotlb_pool *pool, uint64_t bytes)
+static inline void count_use(struct xen_swiotlb_pool *pool, uint64_t bytes)
 {
 	uint64_t used = xen_fetch_add(&pool->used, bytes) + bytes;
 	uint64_t high = xen_load(&pool->used_high);
@@ -185,49 +196,45 @@ int xen_swiotlb_map_single(struct xen_swiotlb_pool *pool, const struct xen_dma_l
 			   const char *owner, paddr_t orig, size_t size, enum xen_dma_dir dir,
 			   dma_addr_t *dma)
 {
-	struct xen_swiotlb_segment *seg;
-	struct xen_swiotlb_slot *head;
-	struct swiotlb_request req;
+	struct xen_swiotlb_area *area;
+	struct place place;
+	unsigned long flags;
+	struct claim c;
 	char *bounce;
+	void *va;
 	int err;
 
+	owner = owner ? owner : "?";
 	if (unlikely(!size || (unsigned int)dir > XEN_DMA_FROM_DEVICE))
 		return -XEN_EINVAL;
-	err = place(pool, limits, orig, size, &req);
-	if (unlikely(err))
-		return failed(pool, owner, size, err);
-	req.orig = original(orig, size);
-	if (unlikely(!req.orig))
+	if (unlikely(size > pool->max_size))
+		return failed(pool, owner, size, -XEN_E2BIG);
+	place = place_buffer(pool, limits, orig, size);
+	if (unlikely(!place.ok || pool->mask > limits->mask))
+		return failed(pool, owner, size, -XEN_EINVAL);
+	va = original(orig, size);
+	if (unlikely(!va))
 		return -XEN_EFAULT;
-	req.owner = owner ? owner : "?";
-	req.dir = (uint8_t)dir;
 
-	head = claim_in(swiotlb_own_area(pool), &req);
-	if (unlikely(!head)) {
-		head = claim_elsewhere(pool, &req, &err);
-		if (!head)
+	area = swiotlb_own_area(pool);
+	flags = xen_port_lock(&area->lock);
+	c = claim(area, place, va, (uint32_t)size, owner, dir);
+	xen_port_unlock(&area->lock, flags);
+	if (unlikely(!c.head)) {
+		c = claim_elsewhere(pool, place, va, (uint32_t)size, owner, dir, &err);
+		if (!c.head)
 			return failed(pool, owner, size, err);
 	}
-	count_use(pool, (uint64_t)req.count << SLOT_SHIFT);
+	count_use(pool, (uint64_t)place.count << SLOT_SHIFT);
 
-	seg = swiotlb_segment_of(head);
-	bounce = bounce_of(seg, head);
-	if (req.zero_before)
-		__builtin_memset(bounce - req.offset, 0, req.zero_before);
-	__builtin_memcpy(bounce, req.orig, size);
-	if (req.zero_behind)
-		__builtin_memset(bounce + size, 0, req.zero_behind);
-	*dma = dma_of(seg, head);
+	bounce = bounce_of(swiotlb_segment_of(c.head), c.head);
+	*dma = dma_of(swiotlb_segment_of(c.head), c.head);
+	if (unlikely(c.before))
+		__builtin_memset(bounce - place.offset, 0, c.before);
+	if (unlikely(c.behind))
+		__builtin_memset(bounce + size, 0, c.behind);
+	__builtin_memcpy(bounce, va, size);
 	return 0;
-}
-
-static struct xen_swiotlb_segment *find_segment(dma_addr_t dma)
-{
-	struct xen_range range;
-
-	if (!xen_ranges_find(&xen_swiotlb_segments, dma >> XEN_PAGE_SHIFT, &range))
-		return NULL;
-	return (struct xen_swiotlb_segment *)range.tag;
 }
 
 /* The first slot of the live mapping whose slots hold @dma; NULL if none. */
@@ -259,7 +266,7 @@ static __attribute__((noinline)) void misuse(const char *what, const char *owner
 
 bool xen_swiotlb_unmap_single(dma_addr_t dma, size_t size, enum xen_dma_dir dir, bool skip_sync)
 {
-	struct xen_swiotlb_segment *seg = find_segment(dma);
+	struct xen_swiotlb_segment *seg = swiotlb_find(dma);
 	struct xen_swiotlb_slot *head;
 	struct xen_swiotlb_area *area;
 	struct xen_swiotlb_pool *pool;
@@ -290,7 +297,8 @@ bool xen_swiotlb_unmap_single(dma_addr_t dma, size_t size, enum xen_dma_dir dir,
 	}
 	for (unsigned int i = 0; i < count; i++)
 		xen_store(&head[i].head, NO_HEAD);
-	xen_swiotlb_slots_give(head, count);
+	if (unlikely(!swiotlb_give_hot(seg, head, count)))
+		xen_swiotlb_slots_give(seg, head, count);
 	xen_port_unlock(&area->lock, flags);
 	xen_fetch_sub(&pool->used, (uint64_t)count << SLOT_SHIFT);
 	return true;
@@ -320,7 +328,7 @@ static bool cut(const struct xen_swiotlb_slot *head, int64_t *offset, size_t *si
 
 bool xen_swiotlb_sync_single(dma_addr_t dma, size_t size, enum xen_dma_dir dir, bool for_cpu)
 {
-	struct xen_swiotlb_segment *seg = find_segment(dma);
+	struct xen_swiotlb_segment *seg = swiotlb_find(dma);
 	struct xen_swiotlb_slot *head;
 	int64_t offset;
 	size_t inside = size;
@@ -349,7 +357,7 @@ bool xen_swiotlb_sync_single(dma_addr_t dma, size_t size, enum xen_dma_dir dir, 
 
 bool xen_swiotlb_is_bounce(dma_addr_t dma)
 {
-	struct xen_swiotlb_segment *seg = find_segment(dma);
+	struct xen_swiotlb_segment *seg = swiotlb_find(dma);
 	struct xen_swiotlb_slot *head = seg ? find_head(seg, dma) : NULL;
 	dma_addr_t start;
 
@@ -361,7 +369,7 @@ bool xen_swiotlb_is_bounce(dma_addr_t dma)
 
 size_t xen_swiotlb_max_mapping(const struct xen_dma_limits *limits)
 {
-	uint64_t most = XEN_SWIOTLB_SLOT_SIZE << max_slot_order();
+	uint64_t most = XEN_PAGE_SIZE << xen_swiotlb_settings.max_segment_order;
 
 	while (most > xen_swiotlb_settings.max_bytes)
 		most >>= 1;

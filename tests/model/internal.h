@@ -76,9 +76,12 @@ struct model {
 	/* Kernel address space: direct map, then the area of xen_port_vm_alloc(). */
 	uint8_t *space;
 	uint64_t direct_pages, vm_pages;
-	uint64_t *pte;	/* one a page of the space */
-	uint8_t *stale; /* the PTE changed and no TLB flush has covered it yet */
+	uint64_t *pte;		 /* one a page of the space */
+	uint64_t direct_present; /* of the direct map's */
+	uint8_t *stale;		 /* the PTE changed and no TLB flush has covered it yet */
 	uint64_t nr_stale;
+	uint32_t *stale_list; /* pages that became stale since the last flush of all */
+	uint64_t nr_listed;
 	int mmio_fd;
 	uint64_t *mmio; /* MFN of each page of mmio_fd */
 	unsigned int nr_mmio;
@@ -113,6 +116,8 @@ void *model_reserve(uint64_t bytes); /* zero pages on demand */
 void model_release(void *p, uint64_t bytes);
 bool model_m2p_chunk_present(uint64_t chunk);
 bool machine_is_ram(uint64_t mfn);
+/* Whole pages of RAM in entry @i of the map: [*start, *end); false if there are none. */
+bool machine_ram_entry(unsigned int i, uint64_t *start, uint64_t *end);
 void machine_start(void);
 void machine_stop(void);
 

@@ -65,8 +65,7 @@ static void *view(int fd, uint64_t bytes, int prot)
 	return p;
 }
 
-/* Whole pages of RAM in entry @i: [*start, *end). */
-static bool ram_entry(unsigned int i, uint64_t *start, uint64_t *end)
+bool machine_ram_entry(unsigned int i, uint64_t *start, uint64_t *end)
 {
 	const struct xen_e820_entry *e = &model.e820[i];
 
@@ -80,7 +79,7 @@ bool machine_is_ram(uint64_t mfn)
 	uint64_t start, end;
 
 	for (unsigned int i = 0; i < model.nr_e820; i++)
-		if (ram_entry(i, &start, &end) && mfn >= start && mfn < end)
+		if (machine_ram_entry(i, &start, &end) && mfn >= start && mfn < end)
 			return true;
 	return false;
 }
@@ -101,7 +100,7 @@ static void read_map(void)
 	model.nr_e820 = nr;
 	model.max_page = 0;
 	for (unsigned int i = 0; i < nr; i++)
-		if (ram_entry(i, &start, &end) && end > model.max_page)
+		if (machine_ram_entry(i, &start, &end) && end > model.max_page)
 			model.max_page = end;
 	if (!model.max_page || model.max_page > 1ULL << 31)
 		model_breach("model_start: RAM ends at frame %llx",
@@ -113,7 +112,7 @@ bool model_m2p_chunk_present(uint64_t chunk)
 	uint64_t start, end;
 
 	for (unsigned int i = 0; i < model.nr_e820; i++)
-		if (ram_entry(i, &start, &end) && start < (chunk + 1) << M2P_CHUNK_SHIFT &&
+		if (machine_ram_entry(i, &start, &end) && start < (chunk + 1) << M2P_CHUNK_SHIFT &&
 		    end > chunk << M2P_CHUNK_SHIFT)
 			return true;
 	return false;
@@ -152,7 +151,7 @@ static void build_heap(void)
 
 	buddy_init(&model.heap, model.max_page, true);
 	for (unsigned int i = 0; i < model.nr_e820; i++)
-		if (ram_entry(i, &start, &end))
+		if (machine_ram_entry(i, &start, &end))
 			buddy_free(&model.heap, start, end - start);
 	for (unsigned int i = 0; i < XEN_FRAMES; i++) {
 		uint32_t mfn = buddy_alloc(&model.heap, 0, NR_ZONES);

@@ -20,6 +20,8 @@
 
 #define VM_PAGES 65536	/* 256 MiB for MMIO */
 #define MMIO_PAGES 8192 /* frames of it that have contents */
+#define STALE 1u
+#define LISTED 2u
 #define PTE_CACHE (XEN_PTE_PWT | XEN_PTE_PCD | XEN_PTE_PAT)
 
 void mmu_start(void)
@@ -38,6 +40,8 @@ void mmu_start(void)
 		model_breach("model: no address space for the direct map");
 	model.pte = model_reserve(pages * sizeof(*model.pte));
 	model.stale = model_reserve(pages);
+	model.stale_list = model_reserve(pages * sizeof(*model.stale_list));
+	model.nr_listed = 0;
 	model.mmio = model_reserve(MMIO_PAGES * sizeof(*model.mmio));
 	model.nr_mmio = 0;
 	model.nr_iomem = 0;
@@ -83,6 +87,7 @@ static void place(uint64_t page, int fd, uint64_t offset, uint64_t nr, bool writ
 void mmu_map_run(uint64_t page, uint64_t mfn, uint64_t nr)
 {
 	place(page, model.ram_fd, mfn, nr, true);
+	model.direct_present += nr;
 	for (uint64_t i = 0; i < nr; i++) {
 		model.pte[page + i] = (mfn + i) << XEN_PAGE_SHIFT | XEN_PTE_KERNEL;
 		model.frames[mfn + i].refs = 1;
@@ -194,6 +199,15 @@ static void put_pte(uint64_t pte)
 		frame->type = TYPE_NONE;
 }
 
+/* A flush of everything must not cost more than what there is to flush: stale pages are listed. */
+static void make_stale(uint64_t page)
+{
+	if (!(model.stale[page] & LISTED))
+		model.stale_list[model.nr_listed++] = (uint32_t)page;
+	model.nr_stale += !(model.stale[page] & STALE);
+	model.stale[page] = STALE | LISTED;
+}
+
 static int set_pte(uint64_t page, uint64_t pte)
 {
 	uint64_t mfn = pte_mfn(pte), old = model.pte[page];
@@ -214,25 +228,25 @@ static int set_pte(uint64_t page, uint64_t pte)
 	else
 		place(page, ram ? model.ram_fd : model.mmio_fd, ram ? mfn : mmio_page(mfn), 1,
 		      pte & XEN_PTE_RW);
+	if (page < model.direct_pages)
+		model.direct_present += present - (old & XEN_PTE_PRESENT);
 	model.pte[page] = pte;
 	put_pte(old);
-	if ((old & XEN_PTE_PRESENT) && !model.stale[page]) {
-		model.stale[page] = 1;
-		model.nr_stale++;
-	}
+	if (old & XEN_PTE_PRESENT)
+		make_stale(page);
 	return 0;
 }
 
 static void flush_page(uint64_t page)
 {
-	model.nr_stale -= model.stale[page];
-	model.stale[page] = 0;
+	model.nr_stale -= model.stale[page] & STALE;
+	model.stale[page] &= LISTED;
 }
 
 static void flush_all(void)
 {
-	if (model.nr_stale)
-		memset(model.stale, 0, model.direct_pages + model.vm_pages);
+	while (model.nr_listed)
+		model.stale[model.stale_list[--model.nr_listed]] = 0;
 	model.nr_stale = 0;
 }
 

@@ -98,6 +98,11 @@ static void wild_entry(void)
 	mfns[1000] = 1ULL << 50;
 }
 
+static void leave_stray(void)
+{
+	guest_map(guest_va(5000), 0xfe000); /* MMIO among the RAM */
+}
+
 static void leave_unmapped(void)
 {
 	guest_unmap(guest_va(1000));
@@ -134,10 +139,10 @@ static void leave_event_handler(void)
 
 static void finds_faults(void)
 {
-	static void (*const spoil[])(void) = {swap_in_p2m,	  duplicate_in_p2m, forget_page,
-					      wild_entry,	  leave_unmapped,   leave_reference,
-					      leave_port,	  leave_vm,	    leave_lock,
-					      leave_event_handler};
+	static void (*const spoil[])(void) = {swap_in_p2m,     duplicate_in_p2m,   forget_page,
+					      wild_entry,      leave_unmapped,	   leave_stray,
+					      leave_reference, leave_port,	   leave_vm,
+					      leave_lock,      leave_event_handler};
 
 	for (unsigned int i = 0; i < sizeof(spoil) / sizeof(spoil[0]); i++) {
 		mfns = guest_start(NULL);

@@ -4,7 +4,8 @@
 #   make unit T=swiotlb C=name  one case  make unit SAN=asan            under ASan and UBSan
 
 UNITS := ranges p2m mmu contiguous setup balloon swiotlb coherent dma dma-debug pci pci-claims \
-	pci-express pci-faults pirq model model-memory model-mmu model-port model-pci format pages
+	pci-express pci-faults pirq format pages \
+	model model-event model-exchange model-memory model-mmu model-port model-pci
 MODEL_SRC := $(wildcard tests/model/*.c)
 
 UNITS_HERE := $(patsubst tests/unit/test_%.c,%,$(wildcard $(UNITS:%=tests/unit/test_%.c)))

@@ -25,6 +25,14 @@ struct unit_case {
 	void (*run)(void);
 };
 
+#if defined(__SANITIZE_ADDRESS__)
+#define UNIT_MAKE "make unit SAN=asan"
+#elif defined(__SANITIZE_THREAD__)
+#define UNIT_MAKE "make unit SAN=tsan"
+#else
+#define UNIT_MAKE "make unit"
+#endif
+
 #define UNIT_TIMEOUT_S 120
 #define UNIT_SEED_DEFAULT 0x9e3779b97f4a7c15ULL
 
@@ -71,7 +79,7 @@ static inline void unit_report(const char *program, SRunner *runner)
 
 		fprintf(stderr, "%s: FAILED: %s\n  %s:%d: %s\n  again: ", program, name,
 			tr_lfile(failed[i]), tr_lno(failed[i]), tr_msg(failed[i]));
-		fprintf(stderr, "make unit T=%s C=\"%s\" UNIT_SEED=0x%" PRIx64 "\n", program, name,
+		fprintf(stderr, UNIT_MAKE " T=%s C=\"%s\" UNIT_SEED=0x%" PRIx64 "\n", program, name,
 			unit_seed());
 	}
 	free(failed);

@@ -45,18 +45,19 @@ static inline bool dma_direct(const struct xen_dma_dev *dev, paddr_t paddr, size
 	return true;
 }
 
-/* The same for what lies within one page, where no boundary can be: the commonest case. */
-static inline bool dma_direct_page(const struct xen_dma_dev *dev, pfn_t pfn, size_t offset,
-				   size_t size, dma_addr_t *dma)
+/* The same for what lies within one page, where no boundary can be: the commonest case. The table,
+ * its size and the device's mask are given, so that a loop may keep them in registers. */
+static inline bool dma_direct_page(const uint64_t *p2m, uint64_t nr, uint64_t mask, pfn_t pfn,
+				   size_t offset, size_t size, dma_addr_t *dma)
 {
 	uint64_t entry;
 
 	if (unlikely(offset >= XEN_PAGE_SIZE || size - 1 >= XEN_PAGE_SIZE - offset ||
-		     pfn_x(pfn) >= xen_p2m.nr))
+		     pfn_x(pfn) >= nr))
 		return false;
-	entry = xen_load(&xen_p2m.entry[pfn_x(pfn)]);
+	entry = xen_load(&p2m[pfn_x(pfn)]);
 	*dma = (entry << XEN_PAGE_SHIFT) + offset;
-	return entry != XEN_INVALID_FRAME && *dma + (size - 1) <= dev->limits.mask;
+	return entry != XEN_INVALID_FRAME && *dma + (size - 1) <= mask;
 }
 
 /* The width of a mask: 13 to 64; 0 if it is malformed. */

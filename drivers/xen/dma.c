@@ -102,7 +102,9 @@ dma_addr_t xen_dma_map_page(struct xen_dma_dev *dev, pfn_t pfn, size_t offset, s
 	dma_addr_t dma;
 
 	if (likely(dev->ops == &xen_swiotlb_dma_ops && !(attrs & XEN_DMA_ATTR_MMIO) &&
-		   dir_valid(dir) && dma_direct_page(dev, pfn, offset, size, &dma)))
+		   dir_valid(dir) &&
+		   dma_direct_page(xen_p2m.entry, xen_p2m.nr, dev->limits.mask, pfn, offset, size,
+				   &dma)))
 		return dma;
 	return map_checked(dev, pfn, offset, size, dir, attrs);
 }

@@ -86,7 +86,7 @@ static int map(struct xen_dma_dev *dev, paddr_t paddr, size_t size, enum xen_dma
 {
 	if (unlikely(attrs & XEN_DMA_ATTR_MMIO))
 		return map_mmio(dev, paddr, size, dma);
-	if (likely(dma_direct(dev, paddr, size, dma)))
+	if (dma_direct(dev, paddr, size, dma))
 		return 0;
 	/* With SKIP_SYNC too: the slots must not show what was in them before. */
 	return bounce(dev, paddr, size, dir, dma);
@@ -117,63 +117,64 @@ static void unmap_sg(struct xen_dma_dev *dev, struct xen_dma_sg *sg, unsigned in
 		unmap(dev, sg[i].dma_addr, sg[i].dma_length, dir, attrs);
 }
 
-/* May a piece of @length at @dma lengthen @prev? */
-static inline bool can_merge(const struct xen_dma_sg *prev, dma_addr_t dma, uint32_t length,
-			     uint64_t max, uint64_t boundary)
+/* May a piece that starts at @start be @size bytes long? */
+static inline bool piece_fits(const struct xen_dma_dev *dev, uint64_t max, dma_addr_t start,
+			      uint64_t size)
 {
-	uint64_t sum = (uint64_t)prev->dma_length + length;
+	uint64_t boundary = dev->limits.boundary_mask;
 
-	if (prev->dma_addr + prev->dma_length != dma || sum > max)
-		return false;
-	return !boundary || sum - 1 <= boundary - (prev->dma_addr & boundary);
+	return size <= max && (!boundary || size - 1 <= boundary - (start & boundary));
 }
 
 static int map_sg(struct xen_dma_dev *dev, struct xen_dma_sg *sg, unsigned int nents,
 		  enum xen_dma_dir dir, unsigned int attrs)
 {
-	uint64_t max = dev->limits.max_segment, boundary = dev->limits.boundary_mask;
-	struct xen_dma_sg *out = NULL; /* the last piece, if it may grow */
-	unsigned int n = 0;
-	int err;
+	const uint64_t *p2m = xen_p2m.entry, mask = dev->limits.mask;
+	/* MMIO is mapped at itself: nothing is looked up, nothing direct. */
+	uint64_t nr = attrs & XEN_DMA_ATTR_MMIO ? 0 : xen_p2m.nr, max = dev->limits.max_segment;
+	const struct xen_dma_sg *in, *behind = sg + nents;
+	struct xen_dma_sg *out = sg;		   /* the next piece */
+	dma_addr_t start = 0, end = XEN_DMA_ERROR; /* the last one; where it may grow */
+	int err = -XEN_EINVAL;
 
 	if (!max || max > UINT32_MAX)
 		max = UINT32_MAX;
-	for (unsigned int i = 0; i < nents; i++) {
-		paddr_t paddr = pfn_to_paddr(sg[i].pfn) + sg[i].offset;
-		uint32_t length = sg[i].length;
+	for (in = sg; in < behind; in++) {
+		uint32_t length = in->length;
 		dma_addr_t dma;
-		bool direct;
 
-		err = -XEN_EINVAL;
 		if (unlikely(length > max))
 			goto unmap;
-		direct = !(attrs & XEN_DMA_ATTR_MMIO) &&
-			 (dma_direct_page(dev, sg[i].pfn, sg[i].offset, length, &dma) ||
-			  dma_direct(dev, paddr, length, &dma));
-		if (direct && out && can_merge(out, dma, length, max, boundary)) {
-			out->dma_length += length;
-			continue;
-		}
-		if (unlikely(!direct)) {
-			err = map(dev, paddr, length, dir, attrs, &dma);
+		if (likely(dma_direct_page(p2m, nr, mask, in->pfn, in->offset, length, &dma)) ||
+		    (nr && dma_direct(dev, pfn_to_paddr(in->pfn) + in->offset, length, &dma))) {
+			if (dma == end && piece_fits(dev, max, start, end + length - start)) {
+				end += length;
+				out[-1].dma_length = (uint32_t)(end - start);
+				continue;
+			}
+			start = dma;
+			end = dma + length;
+		} else {
+			err = map(dev, pfn_to_paddr(in->pfn) + in->offset, length, dir, attrs,
+				  &dma);
 			if (err)
 				goto unmap;
+			err = -XEN_EINVAL;
+			end = XEN_DMA_ERROR;
 		}
-		sg[n].dma_addr = dma;
-		sg[n].dma_length = length;
-		out = direct ? &sg[n] : NULL;
-		n++;
+		out->dma_addr = dma;
+		out->dma_length = length;
+		out++;
 	}
-	if (n < nents)
-		sg[n].dma_length = 0;
-	return (int)n;
+	if (out < behind)
+		out->dma_length = 0;
+	return (int)(out - sg);
 
 unmap:
 	/* The device has seen none of it. */
-	if (n < nents)
-		sg[n].dma_length = 0;
+	out->dma_length = 0;
 	unmap_sg(dev, sg, nents, dir, attrs | XEN_DMA_ATTR_SKIP_SYNC);
-	sg[0].dma_length = 0;
+	sg->dma_length = 0;
 	return err;
 }
 

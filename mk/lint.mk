@@ -25,8 +25,17 @@ symbols: $(O)/libxendma.a ## does the library need and export just what it may?
 shellcheck: ## are the shell scripts clean?
 	$(Q)scripts/each.sh shellcheck 'shellcheck -x -P SCRIPTDIR' $(SHELL_FILES)
 
+# Source lists are explicit; what stands beside them would be neither built nor tested.
+LISTED = $(LIB_SRC) $(MODEL_SRC) $(BOOT_SRC) $(GUEST_SRC) $(KERNEL_TEST_SRC) \
+	$(UNITS:%=tests/unit/test_%.c) tests/install/embed.c
+UNLISTED = $(filter-out $(LISTED),$(shell find lib arch drivers tests -name '*.[cS]'))
+
+.PHONY: lists-check
+lists-check: ## is every source file in one of make's lists?
+	$(Q)scripts/each.sh lists-check 'test -z' $(UNLISTED) ''
+
 .PHONY: lint
-lint: fmt-check headers-check symbols shellcheck ## all four
+lint: fmt-check headers-check symbols shellcheck lists-check ## all five
 
 .PHONY: lint-selftest
 lint-selftest: ## do these checks see what they are there to see?

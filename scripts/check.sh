@@ -61,8 +61,8 @@ if stage 'setup' run setup scripts/setup.sh packages; then
 	stage 'build' run build sub -j"$jobs" all "$O/guest.elf"
 	stage 'build with clang' run build \
 		sub -j"$jobs" O="$O/clang" CC=clang-14 all "$O/clang/guest.elf"
-	for check in fmt-check headers-check symbols shellcheck lint-selftest setup-check \
-		unit-selftest boot-selftest install-check; do
+	for check in fmt-check headers-check symbols shellcheck lists-check lint-selftest \
+		setup-check unit-selftest boot-selftest install-check; do
 		stage "$check" sub "$check"
 	done
 	stage 'unit' sub -j"$jobs" unit
@@ -71,6 +71,7 @@ if stage 'setup' run setup scripts/setup.sh packages; then
 	if stage 'setup of Xen' run setup scripts/setup.sh xen "$O/xen"; then
 		stage 'kernel' sub kernel-check TAG="$tag"
 		stage 'boot' sub boot-check TAG="$tag" JOBS="$jobs"
+		stage 'kernel' sub kernel-check TAG="$tag"
 		stage 'boot with clang' sub O="$O/clang" CC=clang-14 XEN="${XEN:-$O/xen/debian}" \
 			boot-check B=mem-64m
 	fi

@@ -45,8 +45,8 @@ static inline bool dma_direct(const struct xen_dma_dev *dev, paddr_t paddr, size
 	return true;
 }
 
-/* The same for what lies within one page, where no boundary can be: the commonest case. The table,
- * its size and the device's mask are given, so that a loop may keep them in registers. */
+/* The same for what lies within one page, which no boundary and no mask cuts: the commonest case.
+ * The table, its size and the mask are given, so that a loop may keep them in registers. */
 static inline bool dma_direct_page(const uint64_t *p2m, uint64_t nr, uint64_t mask, pfn_t pfn,
 				   size_t offset, size_t size, dma_addr_t *dma)
 {
@@ -57,7 +57,7 @@ static inline bool dma_direct_page(const uint64_t *p2m, uint64_t nr, uint64_t ma
 		return false;
 	entry = xen_load(&p2m[pfn_x(pfn)]);
 	*dma = (entry << XEN_PAGE_SHIFT) + offset;
-	return entry != XEN_INVALID_FRAME && *dma + (size - 1) <= mask;
+	return entry != XEN_INVALID_FRAME && *dma <= mask;
 }
 
 /* The width of a mask: 13 to 64; 0 if it is malformed. */

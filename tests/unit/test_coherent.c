@@ -162,6 +162,21 @@ static void lucky_pages_need_no_exchange(void)
 	dma_stop();
 }
 
+static void unaligned_luck_is_none(void)
+{
+	static const struct model_params params = {.contiguous = true, .nr_pages = 4096 + 5};
+	dma_addr_t dma;
+	void *va;
+
+	dma_start(&params);
+	for (unsigned int order = 1; order <= 9; order++) {
+		va = alloc(order, 64, &dma);
+		ck_assert_uint_eq(dma & ((XEN_PAGE_SIZE << order) - 1), 0);
+		xen_coherent_free(va, order, 64);
+	}
+	dma_stop();
+}
+
 static void bad_arguments(void)
 {
 	static const unsigned int rows[][2] = {{10, 32}, {~0u, 32}, {0, 12}, {0, 65}, {0, 0}};
@@ -300,6 +315,7 @@ static const struct unit_case cases[] = {
 	{"trimming keeps what it is told and releases the rest", trim_keeps_and_releases},
 	{"the cache gives way to another kind", cache_gives_way},
 	{"pages that are low by luck need no exchange", lucky_pages_need_no_exchange},
+	{"pages that are contiguous but not aligned are exchanged", unaligned_luck_is_none},
 	{"bad arguments are refused", bad_arguments},
 	{"failures leave nothing behind", failures_leave_nothing},
 	{"an empty zone is an error", no_memory_in_the_zone},

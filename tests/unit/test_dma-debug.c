@@ -61,6 +61,10 @@ static void right_use(unsigned int bits)
 			xen_dma_unmap(&dev, dma[i * 11 % 64], 1 + (i * 11 % 64 * 37) % KIB,
 				      round % 3, 0);
 	}
+	/* Far inside a mapping of many pages. */
+	dma[0] = map(buf, 60000, XEN_DMA_FROM_DEVICE);
+	xen_dma_sync_for_cpu(&dev, dma[0] + 59000, 1000, XEN_DMA_FROM_DEVICE);
+	xen_dma_unmap(&dev, dma[0], 60000, XEN_DMA_FROM_DEVICE, 0);
 	/* The same bytes twice, to read. */
 	dma[0] = map(buf, 5000, XEN_DMA_TO_DEVICE);
 	dma[1] = map(buf, 6000, XEN_DMA_TO_DEVICE);
@@ -154,6 +158,12 @@ static void two_writers(void)
 	ck_assert_uint_eq(xen_dma_debug_breaches(&dev), 1);
 	xen_dma_unmap(&dev, b, 10, XEN_DMA_FROM_DEVICE, 0);
 	xen_dma_unmap(&dev, a, 4096, XEN_DMA_TO_DEVICE, 0);
+	/* A long one, and a short one far inside it. */
+	a = map(buf, 60000, XEN_DMA_TO_DEVICE);
+	b = map(buf + 50000, 10, XEN_DMA_BIDIRECTIONAL);
+	one_more(1, "through two mappings");
+	xen_dma_unmap(&dev, b, 10, XEN_DMA_BIDIRECTIONAL, 0);
+	xen_dma_unmap(&dev, a, 60000, XEN_DMA_TO_DEVICE, 0);
 	stop();
 }
 

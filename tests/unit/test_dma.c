@@ -2,7 +2,8 @@
 /* The DMA API on the PV backend: what goes direct, what bounces, what is refused. */
 #include "dma_test.h"
 
-static const struct model_params contiguous = {.contiguous = true, .nr_pages = 8192};
+/* Consecutive frames, five off the alignment of their PFNs. */
+static const struct model_params contiguous = {.contiguous = true, .nr_pages = 8192 + 5};
 
 static struct xen_dma_dev device(unsigned int bits)
 {
@@ -91,6 +92,7 @@ static void contiguous_is_direct(void)
 
 	dma_start(&contiguous);
 	buf = buffer(8 * MIB);
+	ck_assert_uint_ne(mfn_x(mfn_of(buf)) % 2, 0);
 	for (size_t pages = 1; pages < 2000; pages = pages * 2 + 1) {
 		for (size_t first = 1; first < 40; first += 3) {
 			uint8_t *va = buf + first * 4096 + 7;

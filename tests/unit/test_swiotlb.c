@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Bounce pools: where buffers lie, what a device can see in them, how pools grow, fail and shrink.
- * Rows of shared security notes stand in the names: the fault and the invariant that prevents it.
+ * Faults that systems of this kind have had stand in the names of the cases that guard against them.
  */
 #include "dma_test.h"
 
@@ -888,6 +888,27 @@ static void lucky_pages_need_no_exchange(void)
 	dma_stop();
 }
 
+/* Luck is not enough without alignment: slots would cross boundaries. */
+static void unaligned_luck_is_none(void)
+{
+	static const struct model_params params = {.contiguous = true, .nr_pages = 4096 + 5};
+	struct xen_dma_limits l = {.mask = MASK(64), .boundary_mask = 0xffff};
+	dma_addr_t dma[4];
+	char *buf;
+
+	dma_start(&params);
+	buf = buffer(64 * KIB);
+	for (unsigned int i = 0; i < 4; i++) {
+		dma[i] = map(pool_of(64), &l, "dev", buf, 64 * KIB, XEN_DMA_TO_DEVICE);
+		ck_assert_uint_eq(dma[i] & 0xffff, 0);
+	}
+	ck_assert_uint_gt(model_hypercalls(), 0);
+	for (unsigned int i = 0; i < 4; i++)
+		ck_assert(xen_swiotlb_unmap_single(dma[i], 64 * KIB, XEN_DMA_TO_DEVICE, false));
+	buffer_free(buf, 64 * KIB);
+	dma_stop();
+}
+
 static void steady_state_makes_no_hypercall(void)
 {
 	struct xen_swiotlb_pool *pool;
@@ -1106,6 +1127,7 @@ static const struct unit_case cases[] = {
 	{"growth that fails leaves nothing behind", growth_fails_cleanly},
 	{"half an exchange makes half the segments", half_an_exchange},
 	{"pages that are contiguous by luck need no exchange", lucky_pages_need_no_exchange},
+	{"pages that are contiguous but not aligned are exchanged", unaligned_luck_is_none},
 	{"the steady state makes no hypercall", steady_state_makes_no_hypercall},
 	{"a pool grows to its limit and back", grows_to_the_limit_and_back},
 	{"other areas are tried before the pool grows", other_areas_first},

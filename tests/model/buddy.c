@@ -17,17 +17,21 @@ void buddy_init(struct buddy *b, uint64_t limit, bool high)
 	b->limit = limit;
 	b->high = high;
 	b->nr_free = 0;
+	b->zones = 0;
 	b->next = model_reserve(limit * sizeof(*b->next));
 	b->prev = model_reserve(limit * sizeof(*b->prev));
 	b->order = model_reserve(limit);
-	for (unsigned int z = 0; z <= NR_ZONES; z++)
+	for (unsigned int z = 0; z <= NR_ZONES; z++) {
+		b->orders[z] = 0;
 		for (unsigned int o = 0; o <= MAX_ORDER; o++)
 			b->head[z][o] = NONE;
+	}
 }
 
 static void push(struct buddy *b, uint64_t n, unsigned int order)
 {
-	uint32_t *head = &b->head[zone_of(n)][order];
+	unsigned int zone = zone_of(n);
+	uint32_t *head = &b->head[zone][order];
 
 	b->order[n] = (uint8_t)(order + 1);
 	b->prev[n] = NONE;
@@ -35,18 +39,24 @@ static void push(struct buddy *b, uint64_t n, unsigned int order)
 	if (*head != NONE)
 		b->prev[*head] = (uint32_t)n;
 	*head = (uint32_t)n;
+	b->orders[zone] |= 1u << order;
+	b->zones |= 1ULL << zone;
 	b->nr_free += 1ULL << order;
 }
 
 static void take(struct buddy *b, uint64_t n)
 {
-	unsigned int order = b->order[n] - 1u;
+	unsigned int order = b->order[n] - 1u, zone = zone_of(n);
 	uint32_t next = b->next[n], prev = b->prev[n];
 
 	if (prev != NONE)
 		b->next[prev] = next;
 	else
-		b->head[zone_of(n)][order] = next;
+		b->head[zone][order] = next;
+	if (b->head[zone][order] == NONE)
+		b->orders[zone] &= ~(1u << order);
+	if (!b->orders[zone])
+		b->zones &= ~(1ULL << zone);
 	if (next != NONE)
 		b->prev[next] = prev;
 	b->order[n] = 0;
@@ -85,28 +95,39 @@ void buddy_free(struct buddy *b, uint64_t start, uint64_t nr)
 	}
 }
 
+/* The smallest block of 2^@order or more in @zone; the rest of it stays free. NONE. */
+static uint32_t alloc_in(struct buddy *b, unsigned int zone, unsigned int order)
+{
+	uint32_t orders = b->orders[zone] >> order << order, n;
+	unsigned int o;
+
+	if (!orders)
+		return NONE;
+	o = (unsigned int)__builtin_ctz(orders);
+	n = b->head[zone][o];
+	take(b, n);
+	while (o > order) {
+		o--;
+		push(b, b->high ? n : n + (1ULL << o), o);
+		n += b->high ? 1u << o : 0;
+	}
+	return n;
+}
+
 uint32_t buddy_alloc(struct buddy *b, unsigned int order, unsigned int bits)
 {
 	unsigned int top = bits < NR_ZONES ? bits : NR_ZONES;
+	uint64_t zones = b->zones & ((2ULL << top) - 1);
+	uint32_t n = NONE;
 
-	for (unsigned int i = 0; i <= top; i++) {
-		unsigned int zone = b->high ? top - i : i;
+	while (zones && n == NONE) {
+		unsigned int zone = b->high ? 63u - (unsigned int)__builtin_clzll(zones)
+					    : (unsigned int)__builtin_ctzll(zones);
 
-		for (unsigned int o = order; o <= MAX_ORDER; o++) {
-			uint32_t n = b->head[zone][o];
-
-			if (n == NONE)
-				continue;
-			take(b, n);
-			while (o > order) {
-				o--;
-				push(b, b->high ? n : n + (1ULL << o), o);
-				n += b->high ? 1u << o : 0;
-			}
-			return n;
-		}
+		n = alloc_in(b, zone, order);
+		zones &= ~(1ULL << zone);
 	}
-	return NONE;
+	return n;
 }
 
 uint64_t buddy_count(const struct buddy *b, unsigned int bits)

@@ -24,8 +24,10 @@ struct buddy {
 	uint32_t *next, *prev; /* of a free block, by its first number */
 	uint8_t *order;	       /* of a free block, plus one; 0: no free block starts here */
 	uint32_t head[NR_ZONES + 1][MAX_ORDER + 1];
-	uint64_t limit; /* numbers are below */
-	bool high;	/* hand out the upper half of a split block, else the lower */
+	uint32_t orders[NR_ZONES + 1]; /* bit o: the zone has free blocks of that order */
+	uint64_t zones;		       /* bit z: the zone has free blocks */
+	uint64_t limit;		       /* numbers are below */
+	bool high; /* hand out the upper half of a split block, else the lower */
 	uint64_t nr_free;
 };
 
@@ -112,8 +114,9 @@ void model_console(const char *line);
 void model_vlog(enum xen_port_log_level level, const char *fmt, va_list ap);
 
 /* machine.c */
-void *model_reserve(uint64_t bytes); /* zero pages on demand */
-void model_release(void *p, uint64_t bytes);
+/* Zero pages on demand; until released or the machine stops. */
+void *model_reserve(uint64_t bytes);
+void model_release(void *p);
 bool model_m2p_chunk_present(uint64_t chunk);
 bool machine_is_ram(uint64_t mfn);
 /* Whole pages of RAM in entry @i of the map: [*start, *end); false if there are none. */

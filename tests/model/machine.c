@@ -22,6 +22,7 @@
 #define LOW_HOLE_PFN 0x9f
 #define ABOVE_HOLE_PFN 0x100
 #define DEFAULT_SEED 0x2545f4914f6cdd1dULL
+#define MAX_RESERVED 32
 
 struct model model;
 
@@ -31,19 +32,37 @@ static const struct xen_e820_entry default_map[] = {
 	{0xfec00000, 0x00001000, XEN_E820_RESERVED}, {0xfffc0000, 0x00040000, XEN_E820_RESERVED},
 };
 
+/* What model_reserve() gave and nobody released: machine_stop() does. */
+static struct {
+	void *start;
+	uint64_t bytes;
+} reserved[MAX_RESERVED];
+static unsigned int nr_reserved;
+
 void *model_reserve(uint64_t bytes)
 {
-	void *p = mmap(NULL, bytes ? bytes : 1, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *p;
 
-	if (p == MAP_FAILED)
+	bytes = bytes ? bytes : 1;
+	p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		 -1, 0);
+	if (p == MAP_FAILED || nr_reserved == MAX_RESERVED)
 		model_breach("model: no address space for %llu bytes", (unsigned long long)bytes);
+	reserved[nr_reserved].start = p;
+	reserved[nr_reserved++].bytes = bytes;
 	return p;
 }
 
-void model_release(void *p, uint64_t bytes)
+void model_release(void *p)
 {
-	munmap(p, bytes ? bytes : 1);
+	unsigned int i = 0;
+
+	while (i < nr_reserved && reserved[i].start != p)
+		i++;
+	if (i == nr_reserved)
+		model_breach("model_release: %p is not reserved", p);
+	munmap(p, reserved[i].bytes);
+	reserved[i] = reserved[--nr_reserved];
 }
 
 static int new_memfd(const char *name, uint64_t bytes)
@@ -118,6 +137,17 @@ bool model_m2p_chunk_present(uint64_t chunk)
 	return false;
 }
 
+/* By writing to the file: touching each page of a mapping would cost a fault a page. */
+static void fill_m2p(int fd, uint64_t offset, uint64_t bytes)
+{
+	static uint8_t ones[65536];
+
+	memset(ones, 0xff, sizeof(ones));
+	for (uint64_t at = 0; at < bytes; at += sizeof(ones))
+		if (pwrite(fd, ones, sizeof(ones), (off_t)(offset + at)) != sizeof(ones))
+			model_breach("model: cannot fill the M2P");
+}
+
 /* Every M2P chunk that has no RAM stays without memory, in the guest's view also without access. */
 static void build_m2p(void)
 {
@@ -136,7 +166,7 @@ static void build_m2p(void)
 	for (uint64_t i = 0; i < chunks; i++) {
 		if (!model_m2p_chunk_present(i))
 			continue;
-		memset(model.m2p + (i << M2P_CHUNK_SHIFT), 0xff, bytes);
+		fill_m2p(fd, i * bytes, bytes);
 		if (mmap(ro + i * bytes, bytes, PROT_READ, MAP_SHARED | MAP_FIXED, fd,
 			 (off_t)(i * bytes)) == MAP_FAILED)
 			model_breach("model: cannot map the M2P");
@@ -230,7 +260,7 @@ static void build_domain(void)
 		model.frames[mfn] = (struct frame){.owner = OWNER_DOMAIN};
 		model.m2p[mfn] = i;
 	}
-	model_release(first, (blocks + 1) * sizeof(*first));
+	model_release(first);
 	model.tot_pages = nr;
 }
 
@@ -276,7 +306,7 @@ static void place_list(void)
 		model_breach("model_start: no room for the P2M list");
 	model.mfn_list = (uint64_t *)(void *)(model.space + (model.list_pfn << XEN_PAGE_SHIFT));
 	memcpy(model.mfn_list, built, bytes);
-	model_release(built, bytes + XEN_PAGE_SIZE);
+	model_release(built);
 }
 
 void machine_start(void)
@@ -305,9 +335,10 @@ void machine_start(void)
 	place_list();
 }
 
-/* The mappings go with the process or are few; what costs memory is given back. */
 void machine_stop(void)
 {
+	while (nr_reserved)
+		model_release(reserved[0].start);
 	munmap(model.ram, model.max_page << XEN_PAGE_SHIFT);
 	munmap(model.space, (model.direct_pages + model.vm_pages) << XEN_PAGE_SHIFT);
 	munmap(model.m2p, model.m2p_nr * sizeof(uint64_t));

@@ -3,7 +3,8 @@
 #   make unit                   all       make unit T=swiotlb           one program
 #   make unit T=swiotlb C=name  one case  make unit SAN=asan            under ASan and UBSan
 
-UNITS := ranges p2m mmu contiguous setup balloon swiotlb coherent dma dma-debug pci pci-claims \
+UNITS := ranges p2m mmu contiguous setup balloon swiotlb swiotlb-data \
+	swiotlb-full swiotlb-grow coherent dma dma-limits dma-sg dma-debug pci pci-claims \
 	pci-express pci-faults pirq format pages \
 	model model-event model-exchange model-memory model-mmu model-port model-pci
 MODEL_SRC := $(addprefix tests/model/,buddy.c check.c event.c evtchn_op.c exchange.c frames.c \

@@ -115,4 +115,78 @@ static inline struct xen_swiotlb_stats pool_stats(unsigned int index)
 	return stats;
 }
 
+/* Devices of these widths, without other limits. */
+static const struct xen_dma_limits bits28 = {.mask = MASK(28)};
+static const struct xen_dma_limits bits32 = {.mask = MASK(32)};
+
+static inline dma_addr_t pool_map(struct xen_swiotlb_pool *pool,
+				  const struct xen_dma_limits *limits, const char *owner,
+				  const void *va, size_t size, enum xen_dma_dir dir)
+{
+	dma_addr_t dma = XEN_DMA_ERROR;
+
+	ck_assert_int_eq(xen_swiotlb_map_single(pool, limits, owner, paddr_of(va), size, dir, &dma),
+			 0);
+	return dma;
+}
+
+static inline int pool_try_map(struct xen_swiotlb_pool *pool, const struct xen_dma_limits *limits,
+			       const void *va, size_t size)
+{
+	dma_addr_t dma = XEN_DMA_ERROR;
+	int err = xen_swiotlb_map_single(pool, limits, "dev", paddr_of(va), size, XEN_DMA_TO_DEVICE,
+					 &dma);
+
+	if (!err)
+		ck_assert(xen_swiotlb_unmap_single(dma, size, XEN_DMA_TO_DEVICE, false));
+	else
+		ck_assert_uint_eq(dma, XEN_DMA_ERROR);
+	return err;
+}
+
+/* Take all of the port's pages but each @keep-th (0: none), which stays free. */
+static inline void **take_pages(unsigned int *nr, unsigned int keep)
+{
+	static void *pages[8192];
+	unsigned int n = 0, kept = 0;
+
+	while (n < 8192 && (pages[n] = xen_port_alloc_pages(0)))
+		n++;
+	for (unsigned int i = 0; keep && i < n; i++) {
+		if (pfn_x(xen_port_virt_to_pfn(pages[i])) % keep == 0) {
+			xen_port_free_pages(pages[i], 0);
+			continue;
+		}
+		pages[kept++] = pages[i];
+	}
+	*nr = keep ? kept : n;
+	return pages;
+}
+
+static inline struct xen_dma_dev device(unsigned int bits)
+{
+	struct xen_dma_limits limits = {.mask = MASK(bits)};
+	struct xen_dma_dev dev;
+
+	ck_assert_int_eq(xen_dma_dev_init(&dev, "dev", &xen_swiotlb_dma_ops, &limits), 0);
+	return dev;
+}
+
+static inline dma_addr_t map(struct xen_dma_dev *dev, void *va, size_t size, enum xen_dma_dir dir)
+{
+	dma_addr_t dma = xen_dma_map_single(dev, va, size, dir, 0);
+
+	ck_assert_msg(!xen_dma_mapping_error(dma), "%zu bytes: error %d", size, dev->last_error);
+	return dma;
+}
+
+static inline void refused(struct xen_dma_dev *dev, pfn_t pfn, size_t offset, size_t size,
+			   unsigned int attrs, int err)
+{
+	dev->last_error = 0;
+	ck_assert(xen_dma_mapping_error(
+		xen_dma_map_page(dev, pfn, offset, size, XEN_DMA_TO_DEVICE, attrs)));
+	ck_assert_int_eq(dev->last_error, err);
+}
+
 #endif

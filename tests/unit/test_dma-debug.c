@@ -30,7 +30,7 @@ static void one_more(uint64_t before, const char *text)
 		      text);
 }
 
-static dma_addr_t map(void *va, size_t size, enum xen_dma_dir dir)
+static dma_addr_t dmap(void *va, size_t size, enum xen_dma_dir dir)
 {
 	dma_addr_t dma = xen_dma_map_single(&dev, va, size, dir, 0);
 
@@ -50,7 +50,7 @@ static void right_use(unsigned int bits)
 	ck_assert_int_eq(xen_dma_debug_enable(&dev), -XEN_EBUSY);
 	for (unsigned int round = 0; round < 50; round++) {
 		for (unsigned int i = 0; i < 64; i++)
-			dma[i] = map(buf + i * KIB, 1 + (i * 37) % KIB, round % 3);
+			dma[i] = dmap(buf + i * KIB, 1 + (i * 37) % KIB, round % 3);
 		for (unsigned int i = 0; i < 64; i++) {
 			size_t size = 1 + (i * 37) % KIB, at = unit_random(&rng) % size;
 
@@ -62,12 +62,12 @@ static void right_use(unsigned int bits)
 				      round % 3, 0);
 	}
 	/* Far inside a mapping of many pages. */
-	dma[0] = map(buf, 60000, XEN_DMA_FROM_DEVICE);
+	dma[0] = dmap(buf, 60000, XEN_DMA_FROM_DEVICE);
 	xen_dma_sync_for_cpu(&dev, dma[0] + 59000, 1000, XEN_DMA_FROM_DEVICE);
 	xen_dma_unmap(&dev, dma[0], 60000, XEN_DMA_FROM_DEVICE, 0);
 	/* The same bytes twice, to read. */
-	dma[0] = map(buf, 5000, XEN_DMA_TO_DEVICE);
-	dma[1] = map(buf, 6000, XEN_DMA_TO_DEVICE);
+	dma[0] = dmap(buf, 5000, XEN_DMA_TO_DEVICE);
+	dma[1] = dmap(buf, 6000, XEN_DMA_TO_DEVICE);
 	xen_dma_unmap(&dev, dma[0], 5000, XEN_DMA_TO_DEVICE, 0);
 	xen_dma_unmap(&dev, dma[1], 6000, XEN_DMA_TO_DEVICE, 0);
 	for (unsigned int i = 0; i < 4; i++)
@@ -106,7 +106,7 @@ static void unmap_of_nothing(void)
 	start(28);
 	xen_dma_unmap(&dev, 0x1000, 100, XEN_DMA_TO_DEVICE, 0);
 	one_more(0, "not mapped");
-	dma = map(buf, 100, XEN_DMA_TO_DEVICE);
+	dma = dmap(buf, 100, XEN_DMA_TO_DEVICE);
 	xen_dma_unmap(&dev, dma, 100, XEN_DMA_TO_DEVICE, 0);
 	xen_dma_unmap(&dev, dma, 100, XEN_DMA_TO_DEVICE, 0);
 	one_more(1, "not mapped");
@@ -118,12 +118,12 @@ static void wrong_size_and_direction(void)
 	dma_addr_t dma;
 
 	start(28);
-	dma = map(buf, 100, XEN_DMA_FROM_DEVICE);
+	dma = dmap(buf, 100, XEN_DMA_FROM_DEVICE);
 	device_write(dma + 99, "z", 1);
 	xen_dma_unmap(&dev, dma, 99, XEN_DMA_FROM_DEVICE, 0);
 	one_more(0, "another size");
 	ck_assert_uint_eq(buf[99], 'z'); /* the true one was used */
-	dma = map(buf, 100, XEN_DMA_FROM_DEVICE);
+	dma = dmap(buf, 100, XEN_DMA_FROM_DEVICE);
 	xen_dma_unmap(&dev, dma, 100, XEN_DMA_TO_DEVICE, 0);
 	one_more(1, "another direction");
 	stop();
@@ -134,7 +134,7 @@ static void bad_syncs(void)
 	dma_addr_t dma;
 
 	start(28);
-	dma = map(buf, 3000, XEN_DMA_TO_DEVICE);
+	dma = dmap(buf, 3000, XEN_DMA_TO_DEVICE);
 	xen_dma_sync_for_cpu(&dev, dma + 2999, 2, XEN_DMA_TO_DEVICE);
 	one_more(0, "beyond its mapping");
 	xen_dma_sync_for_cpu(&dev, dma + 100, 10, XEN_DMA_FROM_DEVICE);
@@ -150,17 +150,17 @@ static void two_writers(void)
 	dma_addr_t a, b;
 
 	start(28);
-	a = map(buf, 4096, XEN_DMA_TO_DEVICE);
-	b = map(buf + 4095, 10, XEN_DMA_FROM_DEVICE);
+	a = dmap(buf, 4096, XEN_DMA_TO_DEVICE);
+	b = dmap(buf + 4095, 10, XEN_DMA_FROM_DEVICE);
 	one_more(0, "through two mappings");
 	xen_dma_unmap(&dev, b, 10, XEN_DMA_FROM_DEVICE, 0);
-	b = map(buf + 4096, 10, XEN_DMA_FROM_DEVICE); /* beside it */
+	b = dmap(buf + 4096, 10, XEN_DMA_FROM_DEVICE); /* beside it */
 	ck_assert_uint_eq(xen_dma_debug_breaches(&dev), 1);
 	xen_dma_unmap(&dev, b, 10, XEN_DMA_FROM_DEVICE, 0);
 	xen_dma_unmap(&dev, a, 4096, XEN_DMA_TO_DEVICE, 0);
 	/* A long one, and a short one far inside it. */
-	a = map(buf, 60000, XEN_DMA_TO_DEVICE);
-	b = map(buf + 50000, 10, XEN_DMA_BIDIRECTIONAL);
+	a = dmap(buf, 60000, XEN_DMA_TO_DEVICE);
+	b = dmap(buf + 50000, 10, XEN_DMA_BIDIRECTIONAL);
 	one_more(1, "through two mappings");
 	xen_dma_unmap(&dev, b, 10, XEN_DMA_BIDIRECTIONAL, 0);
 	xen_dma_unmap(&dev, a, 60000, XEN_DMA_TO_DEVICE, 0);
@@ -212,7 +212,7 @@ static void leaks(void)
 	for (unsigned int i = 0; i < 2; i++)
 		sg[i] = (struct xen_dma_sg){.pfn = xen_port_virt_to_pfn(buf + i * 8 * KIB),
 					    .length = 100};
-	dma = map(buf + 40 * KIB, 100, XEN_DMA_TO_DEVICE);
+	dma = dmap(buf + 40 * KIB, 100, XEN_DMA_TO_DEVICE);
 	ck_assert_int_gt(xen_dma_map_sg(&dev, sg, 2, XEN_DMA_TO_DEVICE, 0), 0);
 	va = xen_dma_alloc_coherent(&dev, 4096, &ring);
 	ck_assert_ptr_nonnull(va);
@@ -232,9 +232,9 @@ static void blind_without_memory(void)
 	dma_addr_t a, b;
 
 	start(64);
-	a = map(buf, 100, XEN_DMA_TO_DEVICE);
+	a = dmap(buf, 100, XEN_DMA_TO_DEVICE);
 	model_fail(MODEL_ALLOC, 1, 0);
-	b = map(buf + 200, 100, XEN_DMA_TO_DEVICE);
+	b = dmap(buf + 200, 100, XEN_DMA_TO_DEVICE);
 	ck_assert_uint_eq(model_log_lines(XEN_LOG_WARN), 1);
 	xen_dma_unmap(&dev, b, 100, XEN_DMA_TO_DEVICE, 0);
 	xen_dma_unmap(&dev, a, 100, XEN_DMA_TO_DEVICE, 0);

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bounce pools: what device and CPU see in a buffer, in a sync, and beside them.
+ * Faults that systems of this kind have had stand in the names of the cases that guard
+ * against them.
+ */
+#include "dma_test.h"
+
+/* All bytes of the slots that [dma, dma + size) touches, but for itself, are zero or @own: what
+ * the same device wrote beside its buffer before. */
+static void padding_is_clean(dma_addr_t dma, size_t size, const void *orig, uint8_t own)
+{
+	static uint8_t seen[64 * KIB];
+	dma_addr_t start = dma & ~(SLOT - 1), end = (dma + size + SLOT - 1) & ~(SLOT - 1);
+
+	ck_assert_uint_le(end - start, sizeof(seen));
+	device_read(start, seen, end - start);
+	for (dma_addr_t a = start; a < end; a++) {
+		uint8_t byte = seen[a - start];
+
+		if ((a < dma || a >= dma + size) && byte && byte != own)
+			ck_abort_msg("stale byte %02x %lld from the buffer", byte,
+				     (long long)(a - dma));
+	}
+	ck_assert_mem_eq(seen + (dma - start), orig, size);
+}
+
+/*
+ * Two devices take turns at the same slots, with every direction, size and offset. One also writes
+ * all over the slots that it was given. Neither ever sees anything but its buffer and zeroes.
+ */
+static void no_stale_data(void)
+{
+	static const char *const owners[] = {"victim", "spy"};
+	static const uint64_t aligns[] = {0, 511, 4095};
+	static uint8_t poison[64 * KIB], stray[64 * KIB];
+	struct xen_swiotlb_pool *pool;
+	uint64_t rng = unit_seed();
+	char *buf;
+
+	dma_start(NULL);
+	pool = pool_of(28);
+	buf = buffer(64 * KIB);
+	memset(poison, 0xee, sizeof(poison));
+	memset(stray, 0xbb, sizeof(stray));
+	for (unsigned int i = 0; i < 4000; i++) {
+		const char *owner = owners[unit_random(&rng) % 2];
+		struct xen_dma_limits l = {.mask = MASK(28),
+					   .min_align_mask = aligns[unit_random(&rng) % 3]};
+		size_t size = 1 + unit_random(&rng) % (i % 4 ? 3000 : 30000);
+		char *orig = buf + unit_random(&rng) % 8192;
+		enum xen_dma_dir dir = unit_random(&rng) % 3;
+		bool skip = unit_random(&rng) % 2;
+		dma_addr_t dma;
+
+		memset(orig, 0x5a, size);
+		dma = pool_map(pool, &l, owner, orig, size, dir);
+		padding_is_clean(dma, size, orig, owner == owners[1] ? 0xbb : 0);
+		device_write(dma, poison, size);
+		if (owner == owners[1] && unit_random(&rng) % 2) {
+			/* Beside its buffer, too: it will be shown this itself at most. */
+			dma_addr_t start = dma & ~(SLOT - 1);
+
+			device_write(start, stray, ((dma + size + SLOT - 1) & ~(SLOT - 1)) - start);
+			ck_assert(xen_swiotlb_unmap_single(dma, size, dir, skip));
+			memset(orig, 0x5a, size);
+			dma = pool_map(pool, &l, owners[0], orig, size, dir);
+			padding_is_clean(dma, size, orig, 0);
+			device_write(dma, poison, size);
+		}
+		ck_assert(xen_swiotlb_unmap_single(dma, size, dir, skip));
+		ck_assert_int_eq(orig[size / 2], !skip && dir != XEN_DMA_TO_DEVICE &&
+								 (uint8_t)orig[size / 2] == 0xee
+							 ? (char)0xee
+							 : (char)0x5a);
+	}
+	buffer_free(buf, 64 * KIB);
+	dma_stop();
+}
+
+/* The spy maps where the victim was, without writing anything itself. */
+static void nothing_of_the_previous_owner(void)
+{
+	struct xen_swiotlb_pool *pool;
+	uint8_t secret[SLOT], seen[SLOT];
+	char *a, *b;
+	dma_addr_t da, db;
+
+	dma_start(NULL);
+	pool = pool_of(28);
+	a = buffer(4096);
+	b = buffer(4096);
+	memset(a, 's', SLOT);
+	memset(b, 0, 4096);
+	memset(secret, 's', sizeof(secret));
+	for (size_t size = 1; size < SLOT; size += 61) {
+		da = pool_map(pool, &bits28, "victim", a, SLOT, XEN_DMA_TO_DEVICE);
+		ck_assert(xen_swiotlb_unmap_single(da, SLOT, XEN_DMA_TO_DEVICE, false));
+		db = pool_map(pool, &bits28, "spy", b, size, XEN_DMA_FROM_DEVICE);
+		ck_assert_uint_eq(da, db); /* it is the same slot */
+		device_read(db, seen, SLOT);
+		for (size_t i = 0; i < SLOT; i++)
+			if (seen[i])
+				ck_abort_msg("size %zu: stale byte at %zu", size, i);
+		ck_assert(xen_swiotlb_unmap_single(db, size, XEN_DMA_FROM_DEVICE, false));
+	}
+	buffer_free(a, 4096);
+	buffer_free(b, 4096);
+	dma_stop();
+}
+
+static void three_bytes(void)
+{
+	uint64_t rng = unit_seed();
+	uint8_t *buf, before[4096];
+	dma_addr_t dma;
+
+	dma_start(NULL);
+	buf = buffer(4096);
+	fill_random(buf, 4096, &rng);
+	memcpy(before, buf, 4096);
+	dma = pool_map(pool_of(28), &bits28, "dev", buf, 4096, XEN_DMA_FROM_DEVICE);
+	device_write(dma + 1000, "xyz", 3);
+	ck_assert(xen_swiotlb_unmap_single(dma, 4096, XEN_DMA_FROM_DEVICE, false));
+	ck_assert_mem_eq(buf, before, 1000);
+	ck_assert_mem_eq(buf + 1000, "xyz", 3);
+	ck_assert_mem_eq(buf + 1003, before + 1003, 4096 - 1003);
+	buffer_free(buf, 4096);
+	dma_stop();
+}
+
+/*
+ * What CPU and device see, against flat memory that both would share: random accesses, ownership
+ * passed by syncs of random parts. The model of flat memory is one array; only bytes of which a
+ * side has ownership may be read or written by it, which is all that the DMA API promises.
+ */
+struct flat {
+	uint8_t byte[6000];
+	bool cpus[6000]; /* the CPU has it */
+};
+
+static void flat_cpu(struct flat *f, uint8_t *buf, size_t size, enum xen_dma_dir dir, uint64_t *rng)
+{
+	size_t i = unit_random(rng) % size;
+
+	if (!f->cpus[i])
+		return;
+	ck_assert_uint_eq(buf[i], f->byte[i]);
+	if (dir != XEN_DMA_FROM_DEVICE)
+		buf[i] = f->byte[i] = (uint8_t)unit_random(rng);
+}
+
+static void flat_device(struct flat *f, dma_addr_t dma, size_t size, enum xen_dma_dir dir,
+			uint64_t *rng)
+{
+	size_t i = unit_random(rng) % size;
+	uint8_t byte;
+
+	if (f->cpus[i])
+		return;
+	device_read(dma + i, &byte, 1);
+	ck_assert_uint_eq(byte, f->byte[i]);
+	if (dir == XEN_DMA_TO_DEVICE)
+		return;
+	f->byte[i] = (uint8_t)unit_random(rng);
+	device_write(dma + i, &f->byte[i], 1);
+}
+
+static void flat_sync(struct flat *f, dma_addr_t dma, size_t size, enum xen_dma_dir dir,
+		      uint64_t *rng)
+{
+	size_t start = unit_random(rng) % size, len = 1 + unit_random(rng) % (size - start);
+	bool for_cpu = f->cpus[start] == false;
+
+	/* A driver hands over what it does not have; the part of one ownership. */
+	for (size_t i = start; i < start + len; i++)
+		if (f->cpus[i] == for_cpu)
+			len = i - start;
+	ck_assert(xen_swiotlb_sync_single(dma + start, len, dir, for_cpu));
+	memset(f->cpus + start, for_cpu, len * sizeof(bool));
+}
+
+static void flat_memory(void)
+{
+	static struct flat flat;
+	struct xen_swiotlb_pool *pool;
+	uint64_t rng = unit_seed();
+	uint8_t *page;
+
+	dma_start(NULL);
+	pool = pool_of(28);
+	page = buffer(8192);
+	for (unsigned int round = 0; round < 600; round++) {
+		enum xen_dma_dir dir = round % 3;
+		size_t size = 1 + unit_random(&rng) % 6000;
+		uint8_t *buf = page + unit_random(&rng) % (8192 - size), around[8192];
+		dma_addr_t dma;
+
+		fill_random(page, 8192, &rng);
+		memcpy(around, page, 8192);
+		memcpy(flat.byte, buf, size);
+		memset(flat.cpus, 0, sizeof(flat.cpus));
+		dma = pool_map(pool, &bits28, "dev", buf, size, dir);
+		for (unsigned int op = 0; op < 300; op++) {
+			switch (unit_random(&rng) % 4) {
+			case 0:
+				flat_cpu(&flat, buf, size, dir, &rng);
+				break;
+			case 1:
+				flat_sync(&flat, dma, size, dir, &rng);
+				break;
+			default:
+				flat_device(&flat, dma, size, dir, &rng);
+			}
+		}
+		/* All back to the device before it is unmapped: see dma.h on ownership. */
+		for (size_t i = 0; i < size; i++)
+			if (flat.cpus[i])
+				xen_swiotlb_sync_single(dma + i, 1, dir, false);
+		ck_assert(xen_swiotlb_unmap_single(dma, size, dir, false));
+		ck_assert_mem_eq(buf, flat.byte, size);
+		memcpy(around + (buf - page), flat.byte, size);
+		ck_assert_mem_eq(page, around, 8192); /* nothing beside it */
+	}
+	ck_assert_uint_eq(model_log_lines(XEN_LOG_ERROR), 0);
+	buffer_free(page, 8192);
+	dma_stop();
+}
+
+static void sync_is_cut(void)
+{
+	uint8_t *buf, seen[SLOT];
+	dma_addr_t dma;
+
+	dma_start(NULL);
+	buf = buffer(4096);
+	memset(buf, 1, 4096);
+	dma = pool_map(pool_of(28), &bits28, "dev", buf + 100, 200, XEN_DMA_BIDIRECTIONAL);
+	memset(seen, 2, sizeof(seen));
+	device_write(dma, seen, SLOT); /* beyond its end, too */
+	ck_assert(xen_swiotlb_sync_single(dma, 1000, XEN_DMA_BIDIRECTIONAL, true));
+	ck_assert_uint_eq(model_log_lines(XEN_LOG_ERROR), 1);
+	ck_assert_ptr_nonnull(strstr(model_last_log(), "beyond its mapping"));
+	for (size_t i = 0; i < 4096; i++)
+		ck_assert_uint_eq(buf[i], i >= 100 && i < 300 ? 2 : 1);
+	/* Wholly beside it: nothing happens. */
+	memset(buf + 100, 3, 200);
+	ck_assert(xen_swiotlb_sync_single(dma + 500, 100, XEN_DMA_BIDIRECTIONAL, false));
+	ck_assert(xen_swiotlb_sync_single(dma + 150, ~0UL, XEN_DMA_BIDIRECTIONAL, false));
+	device_read(dma, seen, SLOT);
+	for (size_t i = 0; i < SLOT; i++)
+		ck_assert_uint_eq(seen[i], i >= 150 && i < 200 ? 3 : 2);
+	ck_assert(xen_swiotlb_unmap_single(dma, 200, XEN_DMA_BIDIRECTIONAL, true));
+	ck_assert_uint_eq(buf[100], 3);
+	buffer_free(buf, 4096);
+	dma_stop();
+}
+
+static void misuse_is_harmless(void)
+{
+	struct xen_swiotlb_pool *pool;
+	dma_addr_t dma;
+	uint8_t *buf;
+
+	dma_start(NULL);
+	pool = pool_of(28);
+	buf = buffer(8192);
+	memset(buf, 7, 8192);
+	dma = pool_map(pool, &bits28, "dev", buf, 6000, XEN_DMA_FROM_DEVICE);
+	/* Not its first byte; then another size and direction: the recorded ones count. */
+	ck_assert(!xen_swiotlb_unmap_single(dma + 2048, 6000, XEN_DMA_FROM_DEVICE, false));
+	ck_assert(xen_swiotlb_is_bounce(dma));
+	device_write(dma + 5999, "!", 1);
+	ck_assert(xen_swiotlb_unmap_single(dma, 10, XEN_DMA_TO_DEVICE, false));
+	ck_assert_uint_eq(buf[5999], '!');
+	/* Twice; never mapped; no machine address at all. */
+	ck_assert(!xen_swiotlb_unmap_single(dma, 6000, XEN_DMA_FROM_DEVICE, false));
+	ck_assert(!xen_swiotlb_sync_single(dma, 6000, XEN_DMA_FROM_DEVICE, true));
+	ck_assert(!xen_swiotlb_unmap_single(mfn_to_dma(mfn_of(buf)), 1, XEN_DMA_TO_DEVICE, false));
+	ck_assert(!xen_swiotlb_unmap_single(XEN_DMA_ERROR, 1, XEN_DMA_TO_DEVICE, false));
+	ck_assert(!xen_swiotlb_is_bounce(XEN_DMA_ERROR));
+	ck_assert_uint_gt(model_log_lines(XEN_LOG_ERROR), 0);
+	ck_assert_uint_eq(pool_stats(0).bytes_used, 0);
+	buffer_free(buf, 8192);
+	dma_stop();
+}
+
+static void original_must_be_ram(void)
+{
+	struct xen_swiotlb_pool *pool;
+	dma_addr_t dma;
+
+	dma_start(NULL);
+	pool = pool_of(32);
+	ck_assert_int_eq(xen_swiotlb_map_single(pool, &bits32, "dev", 1ULL << 40, 100,
+						XEN_DMA_TO_DEVICE, &dma),
+			 -XEN_EFAULT);
+	ck_assert_int_eq(xen_swiotlb_map_single(pool, &bits32, "dev",
+						(model_nr_pages() << 12) - 4096, 4097,
+						XEN_DMA_TO_DEVICE, &dma),
+			 -XEN_EFAULT);
+	ck_assert_int_eq(xen_swiotlb_map_single(pool, &bits32, "dev", ~0ULL - 10, 100,
+						XEN_DMA_TO_DEVICE, &dma),
+			 -XEN_EFAULT);
+	ck_assert_int_eq(xen_swiotlb_map_single(pool, &bits32, "dev", 0, 0, XEN_DMA_TO_DEVICE,
+						&dma),
+			 -XEN_EINVAL);
+	ck_assert_int_eq(xen_swiotlb_map_single(pool, &bits32, "dev", 0, 1, 3, &dma), -XEN_EINVAL);
+	dma_stop();
+}
+
+static const struct unit_case cases[] = {
+	{"CVE-2022-0854: a device sees its buffer and zeroes", no_stale_data},
+	{"CVE-2022-0854: nothing of a slot's previous owner is left",
+	 nothing_of_the_previous_owner},
+	{"a device that writes 3 bytes of 4 KiB changes 3 bytes", three_bytes},
+	{"all directions and partial syncs agree with flat memory", flat_memory},
+	{"a sync is cut to its mapping", sync_is_cut},
+	{"misuse is harmless", misuse_is_harmless},
+	{"the original must be RAM", original_must_be_ram},
+};
+
+UNIT_MAIN("swiotlb-data", cases)

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/* Bounce pools: why a request failed, and who holds the slots. */
+#include "dma_test.h"
+
+static void last_log_says(const char *text)
+{
+	ck_assert_msg(strstr(model_last_log(), text), "'%s' does not say '%s'", model_last_log(),
+		      text);
+}
+
+static void too_big_and_no_place(void)
+{
+	struct xen_dma_limits l = {.mask = MASK(32), .boundary_mask = 4095};
+	struct xen_swiotlb_pool *pool;
+	char *buf;
+
+	dma_start(NULL);
+	pool = pool_of(32);
+	buf = buffer(4 * MIB);
+	ck_assert_uint_eq(xen_swiotlb_max_mapping(&bits32), 2 * MIB);
+	ck_assert_int_eq(pool_try_map(pool, &bits32, buf, 2 * MIB), 0);
+	ck_assert_int_eq(pool_try_map(pool, &bits32, buf, 2 * MIB + 1), -XEN_E2BIG);
+	last_log_says("larger than a segment");
+
+	ck_assert_uint_eq(xen_swiotlb_max_mapping(&l), 4096);
+	ck_assert_int_eq(pool_try_map(pool, &l, buf + 100, 4096), 0);
+	ck_assert_int_eq(pool_try_map(pool, &l, buf, 4097), -XEN_EINVAL);
+	last_log_says("boundary and alignment");
+	l.min_align_mask = 511;
+	ck_assert_uint_eq(xen_swiotlb_max_mapping(&l), 4096 - 511);
+	ck_assert_int_eq(pool_try_map(pool, &l, buf + 511, 4096 - 511), 0);
+	ck_assert_int_eq(pool_try_map(pool, &l, buf + 511, 4096 - 510), -XEN_EINVAL);
+
+	/* The alignment alone may push it out of the largest segment. */
+	l = (struct xen_dma_limits){.mask = MASK(32), .min_align_mask = 0xffff};
+	ck_assert_int_eq(pool_try_map(pool, &l, buf + 1, 2 * MIB), -XEN_EINVAL);
+	ck_assert_int_eq(pool_try_map(pool, &l, buf + 0xffff, xen_swiotlb_max_mapping(&l)), 0);
+	/* A pool that reaches beyond the device's addresses is the caller's mistake. */
+	ck_assert_int_eq(pool_try_map(pool, &bits28, buf, 100), -XEN_EINVAL);
+	ck_assert_uint_eq(pool_stats(0).fail_too_big, 1);
+	ck_assert_uint_eq(pool_stats(0).fail_no_placement, 4);
+	buffer_free(buf, 4 * MIB);
+	dma_stop();
+}
+
+static void full_and_fragmented(void)
+{
+	static const struct xen_swiotlb_config config = {.max_bytes = 256 * KIB};
+	struct xen_swiotlb_pool *pool;
+	dma_addr_t dma[128];
+	char *buf;
+
+	dma_start(NULL);
+	ck_assert_int_eq(xen_swiotlb_configure(&config), 0);
+	pool = pool_of(32);
+	buf = buffer(256 * KIB);
+	for (unsigned int i = 0; i < 128; i++)
+		dma[i] = pool_map(pool, &bits32, i % 4 ? "hog" : "other", buf, SLOT,
+				  XEN_DMA_TO_DEVICE);
+	ck_assert_int_eq(pool_try_map(pool, &bits32, buf, 1), -XEN_ENOSPC);
+	last_log_says("pool full");
+	last_log_says("262144 of 262144");
+	last_log_says("hog: 196608");
+
+	/* Every second one free: half the pool, and no two slots in a row. */
+	for (unsigned int i = 0; i < 128; i++)
+		if ((dma[i] / SLOT) % 2)
+			ck_assert(xen_swiotlb_unmap_single(dma[i], SLOT, XEN_DMA_TO_DEVICE, false));
+	ck_assert_uint_eq(pool_stats(0).largest_free, SLOT);
+	model_clock_advance(2000000000);
+	ck_assert_int_eq(pool_try_map(pool, &bits32, buf, SLOT), 0);
+	ck_assert_int_eq(pool_try_map(pool, &bits32, buf, SLOT + 1), -XEN_ENOSPC);
+	last_log_says("fragmented at its limit");
+	ck_assert_uint_eq(pool_stats(0).fail_full, 2);
+	for (unsigned int i = 0; i < 128; i++)
+		if (!((dma[i] / SLOT) % 2))
+			ck_assert(xen_swiotlb_unmap_single(dma[i], SLOT, XEN_DMA_TO_DEVICE, false));
+	buffer_free(buf, 256 * KIB);
+	dma_stop();
+}
+
+static void no_machine_memory(void)
+{
+	struct xen_swiotlb_pool *pool;
+	char *buf;
+
+	dma_start(NULL);
+	pool = pool_of(24);
+	buf = buffer(4096);
+	model_reserve_below(24);
+	ck_assert_int_eq(pool_try_map(pool, &(struct xen_dma_limits){.mask = MASK(24)}, buf, 100),
+			 -XEN_ENOMEM);
+	last_log_says("no machine memory");
+	ck_assert_uint_eq(pool_stats(0).fail_no_memory, 1);
+	ck_assert_uint_eq(pool_stats(0).bytes, 0);
+	ck_assert(model_check());
+	model_reserve_below(0);
+	ck_assert_int_eq(pool_try_map(pool, &(struct xen_dma_limits){.mask = MASK(24)}, buf, 100),
+			 0);
+	buffer_free(buf, 4096);
+	dma_stop();
+}
+
+static void no_guest_memory(void)
+{
+	struct xen_swiotlb_pool *pool;
+	unsigned int nr;
+	void **pages;
+	char *buf;
+
+	dma_start(NULL);
+	pool = pool_of(28);
+	buf = buffer(4096);
+	pages = take_pages(&nr, 0);
+	ck_assert_int_eq(pool_try_map(pool, &bits28, buf, 100), -XEN_ENOMEM);
+	last_log_says("guest out of memory");
+	while (nr)
+		xen_port_free_pages(pages[--nr], 0);
+
+	pages = take_pages(&nr, 2);
+	model_clock_advance(2000000000);
+	ck_assert_int_eq(pool_try_map(pool, &bits28, buf, 100), -XEN_ENOMEM);
+	last_log_says("guest memory fragmented");
+	while (nr)
+		xen_port_free_pages(pages[--nr], 0);
+	buffer_free(buf, 4096);
+	dma_stop();
+}
+
+static void one_line_a_second(void)
+{
+	struct xen_swiotlb_pool *pool;
+	unsigned int lines;
+	char *buf;
+
+	dma_start(NULL);
+	pool = pool_of(32);
+	buf = buffer(4096);
+	model_clock_advance(5000000000);
+	for (unsigned int i = 0; i < 100000; i++)
+		ck_assert_int_eq(pool_try_map(pool, &bits32, buf, 3 * MIB), -XEN_E2BIG);
+	ck_assert_uint_eq(model_log_lines(XEN_LOG_ERROR), 1);
+	for (unsigned int i = 0; i < 10; i++) {
+		model_clock_advance(500000000);
+		pool_try_map(pool, &bits32, buf, 3 * MIB);
+	}
+	lines = model_log_lines(XEN_LOG_ERROR);
+	ck_assert_uint_ge(lines, 5);
+	ck_assert_uint_le(lines, 6);
+	ck_assert_uint_eq(pool_stats(0).fail_too_big, 100010);
+	buffer_free(buf, 4096);
+	dma_stop();
+}
+
+struct sum {
+	uint64_t bytes[20];
+	unsigned int visits;
+};
+
+static void add_holder(const char *owner, uint64_t bytes, void *arg)
+{
+	struct sum *sum = arg;
+
+	sum->bytes[owner[0] - 'a'] += bytes;
+	sum->visits++;
+}
+
+static void holders_are_named_once(void)
+{
+	static const char owners[20][2] = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j",
+					   "k", "l", "m", "n", "o", "p", "q", "r", "s", "t"};
+	struct xen_swiotlb_pool *pool;
+	dma_addr_t dma[20][2];
+	struct sum sum = {0};
+	char *buf;
+
+	dma_start(NULL);
+	pool = pool_of(32);
+	buf = buffer(64 * KIB);
+	for (unsigned int i = 0; i < 20; i++)
+		for (unsigned int j = 0; j < 2; j++)
+			dma[i][j] = pool_map(pool, &bits32, owners[(i * 7) % 20], buf,
+					     ((i * 7) % 20 + 1) * SLOT, XEN_DMA_TO_DEVICE);
+	xen_swiotlb_holders(0, add_holder, &sum);
+	ck_assert_uint_eq(sum.visits, 20);
+	for (unsigned int i = 0; i < 20; i++)
+		ck_assert_uint_eq(sum.bytes[i], 2 * (i + 1) * SLOT);
+	for (unsigned int i = 0; i < 20; i++)
+		for (unsigned int j = 0; j < 2; j++)
+			ck_assert(xen_swiotlb_unmap_single(dma[i][j], ((i * 7) % 20 + 1) * SLOT,
+							   XEN_DMA_TO_DEVICE, false));
+	sum = (struct sum){0};
+	xen_swiotlb_holders(0, add_holder, &sum);
+	ck_assert_uint_eq(sum.visits, 0);
+	buffer_free(buf, 64 * KIB);
+	dma_stop();
+}
+
+static const struct unit_case cases[] = {
+	{"what cannot be placed is refused", too_big_and_no_place},
+	{"a full and a fragmented pool say so", full_and_fragmented},
+	{"a machine without memory says so", no_machine_memory},
+	{"a guest without memory says so", no_guest_memory},
+	{"one line a second for each cause", one_line_a_second},
+	{"each holder is named once", holders_are_named_once},
+};
+
+UNIT_MAIN("swiotlb-full", cases)

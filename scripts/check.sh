@@ -69,7 +69,6 @@ if stage 'setup' run setup scripts/setup.sh packages; then
 	stage 'unit asan' sub -j"$jobs" unit SAN=asan
 	[ -n "$tag" ] || stage 'unit tsan' sub -j"$jobs" unit SAN=tsan
 	if stage 'setup of Xen' run setup scripts/setup.sh xen "$O/xen"; then
-		stage 'kernel' sub kernel-check TAG="$tag"
 		stage 'boot' sub boot-check TAG="$tag" JOBS="$jobs"
 		stage 'kernel' sub kernel-check TAG="$tag"
 		stage 'boot with clang' sub O="$O/clang" CC=clang-14 XEN="${XEN:-$O/xen/debian}" \

@@ -23,6 +23,7 @@
 #define ABOVE_HOLE_PFN 0x100
 #define DEFAULT_SEED 0x2545f4914f6cdd1dULL
 #define MAX_RESERVED 32
+#define M2P_PIECE 16384UL
 
 struct model model;
 
@@ -138,9 +139,9 @@ bool model_m2p_chunk_present(uint64_t chunk)
 }
 
 /* By writing to the file: touching each page of a mapping would cost a fault a page. */
-static void fill_m2p(int fd, uint64_t offset, uint64_t bytes)
+static void fill_ones(int fd, uint64_t offset, uint64_t bytes)
 {
-	static uint8_t ones[65536];
+	static uint8_t ones[M2P_PIECE];
 
 	memset(ones, 0xff, sizeof(ones));
 	for (uint64_t at = 0; at < bytes; at += sizeof(ones))
@@ -148,11 +149,26 @@ static void fill_m2p(int fd, uint64_t offset, uint64_t bytes)
 			model_breach("model: cannot fill the M2P");
 }
 
+/* Behind the last frame the M2P never changes: made once, mapped into every machine's. */
+static void map_tail(const void *view, uint64_t from, uint64_t end)
+{
+	static int fd = -1;
+
+	if (fd < 0) {
+		fd = new_memfd("m2p-tail", M2P_CHUNK * sizeof(uint64_t));
+		fill_ones(fd, 0, M2P_CHUNK * sizeof(uint64_t));
+	}
+	if (from < end && mmap((uint8_t *)(uintptr_t)view + from, end - from, PROT_READ,
+			       MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED)
+		model_breach("model: cannot map the M2P");
+}
+
 /* Every M2P chunk that has no RAM stays without memory, in the guest's view also without access. */
 static void build_m2p(void)
 {
 	uint64_t chunks = (model.max_page + M2P_CHUNK - 1) >> M2P_CHUNK_SHIFT;
 	size_t bytes = M2P_CHUNK * sizeof(uint64_t);
+	uint64_t used = (model.max_page * sizeof(uint64_t) + M2P_PIECE - 1) & ~(M2P_PIECE - 1);
 	int fd = new_memfd("m2p", chunks * bytes);
 	uint8_t *ro;
 
@@ -166,12 +182,14 @@ static void build_m2p(void)
 	for (uint64_t i = 0; i < chunks; i++) {
 		if (!model_m2p_chunk_present(i))
 			continue;
-		fill_m2p(fd, i * bytes, bytes);
+		fill_ones(fd, i * bytes, used - i * bytes < bytes ? used - i * bytes : bytes);
 		if (mmap(ro + i * bytes, bytes, PROT_READ, MAP_SHARED | MAP_FIXED, fd,
 			 (off_t)(i * bytes)) == MAP_FAILED)
 			model_breach("model: cannot map the M2P");
 	}
 	close(fd);
+	map_tail(model.m2p, used, chunks * bytes);
+	map_tail(ro, used, chunks * bytes);
 	model.m2p_ro = (const uint64_t *)(const void *)ro;
 }
 
@@ -363,7 +381,7 @@ static bool dma_range_ok(dma_addr_t addr, size_t size)
 		return false;
 	for (uint64_t mfn = addr >> XEN_PAGE_SHIFT;
 	     size && mfn <= (addr + size - 1) >> XEN_PAGE_SHIFT; mfn++)
-		if (!frame_is_domains(mfn) && (mfn >= model.max_page || !model.frames[mfn].dma))
+		if (!frame_is_domains(mfn))
 			return false;
 	return true;
 }

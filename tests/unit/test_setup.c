@@ -176,6 +176,12 @@ static void sanitize_room(void)
 	map[1] = (struct xen_e820_entry){0x4000, 0x1000, RES};
 	ck_assert_int_eq(xen_e820_sanitize(map, 2, 3), 3);
 	ck_assert_int_eq(xen_e820_sanitize(map, XEN_E820_MAX + 1, XEN_E820_MAX), -XEN_E2BIG);
+	/* RAM without a whole page needs no entry. */
+	map[0] = (struct xen_e820_entry){0x10, 0x20, RAM};
+	map[1] = (struct xen_e820_entry){0x1800, 0x1700, RAM};
+	map[2] = (struct xen_e820_entry){0x8000, 0x1000, RAM};
+	ck_assert_int_eq(xen_e820_sanitize(map, 3, 1), 1);
+	ck_assert_uint_eq(map[0].addr, 0x8000);
 }
 
 static void reading(void)

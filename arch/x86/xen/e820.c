@@ -74,29 +74,30 @@ static const struct xen_e820_entry *winner(const struct xen_e820_entry *map, uns
 	return best;
 }
 
-/* Cut partial pages off RAM; drop what is empty then. Returns the new count. */
-static unsigned int trim_ram(struct xen_e820_entry *map, unsigned int nr)
+/* Append @entry to the @nr that @map has, partial pages of RAM cut off, unless it is empty then.
+ * False: there is no room for it. */
+static bool append(struct xen_e820_entry *map, unsigned int *nr, unsigned int max,
+		   const struct xen_e820_entry *entry)
 {
-	unsigned int i, out = 0;
+	uint64_t addr = entry->addr, end = entry_end(entry);
 
-	for (i = 0; i < nr; i++) {
-		uint64_t addr = map[i].addr, end = entry_end(&map[i]);
-
-		if (map[i].type == XEN_E820_RAM) {
-			end &= XEN_PAGE_MASK;
-			if (addr > MAX_ADDR)
-				continue;
-			addr = (addr + XEN_PAGE_SIZE - 1) & XEN_PAGE_MASK;
-		}
-		if (addr < end)
-			map[out++] = (struct xen_e820_entry){addr, end - addr, map[i].type};
+	if (entry->type == XEN_E820_RAM) {
+		end &= XEN_PAGE_MASK;
+		if (addr > MAX_ADDR)
+			return true;
+		addr = (addr + XEN_PAGE_SIZE - 1) & XEN_PAGE_MASK;
 	}
-	return out;
+	if (addr >= end)
+		return true;
+	if (*nr == max || *nr == XEN_E820_MAX)
+		return false;
+	map[(*nr)++] = (struct xen_e820_entry){addr, end - addr, entry->type};
+	return true;
 }
 
 int xen_e820_sanitize(struct xen_e820_entry *map, unsigned int nr, unsigned int max)
 {
-	struct xen_e820_entry in[XEN_E820_MAX];
+	struct xen_e820_entry in[XEN_E820_MAX], open = {0, 0, 0};
 	unsigned int nr_in = 0, out = 0, i;
 	uint64_t pos, next;
 
@@ -115,13 +116,13 @@ int xen_e820_sanitize(struct xen_e820_entry *map, unsigned int nr, unsigned int 
 			break;
 		if (!best)
 			continue;
-		if (out && map[out - 1].type == best->type && entry_end(&map[out - 1]) == pos) {
-			map[out - 1].size += next - pos;
+		if (open.type == best->type && entry_end(&open) == pos) {
+			open.size += next - pos;
 			continue;
 		}
-		if (out == max || out == XEN_E820_MAX)
+		if (!append(map, &out, max, &open))
 			return -XEN_E2BIG;
-		map[out++] = (struct xen_e820_entry){pos, next - pos, best->type};
+		open = (struct xen_e820_entry){pos, next - pos, best->type};
 	}
-	return (int)trim_ram(map, out);
+	return append(map, &out, max, &open) ? (int)out : -XEN_E2BIG;
 }

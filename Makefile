@@ -63,6 +63,9 @@ BASE_CFLAGS := -std=gnu11 $(WARN) -Iinclude -MMD -MP
 
 # --- hosted build of the library, with the model, for unit tests -----------------------------------
 SAN_asan := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+SAN_ubsan := -fsanitize=undefined -fno-sanitize-recover=all
+SAN_fuzz := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
 # gcc says that it does not follow fences; clang knows no such warning.
 SAN_tsan := -fsanitize=thread $(if $(findstring clang,$(CC)),,-Wno-tsan)
 HOST := $(O)/host$(if $(SAN),-$(SAN))
@@ -118,7 +121,8 @@ all: $(O)/libxendma.a ## build the library
 
 .PHONY: clean
 clean: ## remove what was built, but not what was downloaded
-	$(Q)rm -rf $(addprefix $(O)/,host host-asan host-tsan free guest guest.elf libxendma.a \
+	$(Q)rm -rf $(addprefix $(O)/,host host-asan host-ubsan host-tsan \
+		host-fuzz fuzz free guest guest.elf libxendma.a \
 		xendma.pc boot check demo install)
 
 .PHONY: help

@@ -5,9 +5,13 @@ CHECK = O='$(O)' QEMU='$(filter-out qemu-system-x86_64,$(QEMU))' XEN='$(XEN)' \
 	CC='$(CC)' MAKEFLAGS= MAKE='$(MAKE)' scripts/check.sh
 
 .PHONY: check
-check: ## set up, build, lint, unit tests plain and under ASan, short boot set
+ifneq ($(SAN)$(T)$(C),)
+check: unit
+else
+check: ## all but the long ones; T=, C= or SAN=asan|ubsan|tsan: just these unit tests
 	@$(CHECK) short
+endif
 
 .PHONY: check-long
-check-long: ## the same with all boot scenarios, and unit tests under TSan
+check-long: ## the same with all boot scenarios, unit tests under TSan, fuzzing
 	@$(CHECK)

@@ -62,12 +62,16 @@ if stage 'setup' run setup scripts/setup.sh packages; then
 	stage 'build with clang' run build \
 		sub -j"$jobs" O="$O/clang" CC=clang-14 all "$O/clang/guest.elf"
 	for check in fmt-check headers-check symbols shellcheck lists-check lint-selftest \
-		setup-check unit-selftest boot-selftest install-check; do
+		setup-check unit-selftest fuzz-selftest boot-selftest install-check; do
 		stage "$check" sub "$check"
 	done
 	stage 'unit' sub -j"$jobs" unit
 	stage 'unit asan' sub -j"$jobs" unit SAN=asan
-	[ -n "$tag" ] || stage 'unit tsan' sub -j"$jobs" unit SAN=tsan
+	stage 'fuzz corpus' sub -j"$jobs" fuzz-corpus
+	if [ -z "$tag" ]; then
+		stage 'unit tsan' sub -j"$jobs" unit SAN=tsan
+		stage 'fuzz' sub -j"$jobs" fuzz TIME=30
+	fi
 	if stage 'setup of Xen' run setup scripts/setup.sh xen "$O/xen"; then
 		stage 'boot' sub boot-check TAG="$tag" JOBS="$jobs"
 		stage 'kernel' sub kernel-check TAG="$tag"

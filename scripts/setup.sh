@@ -31,6 +31,8 @@ have()
 	binutils) command -v ld ar nm objcopy ;;
 	check) pkg-config --exists check ;;
 	libc6-dev) [ -e /usr/include/stdlib.h ] ;;
+	libclang-rt-14-dev)
+		[ -e "$(clang-14 -print-resource-dir)/lib/linux/libclang_rt.fuzzer-x86_64.a" ] ;;
 	libxen-dev) [ -e /usr/include/xen/xen.h ] ;;
 	qemu-system-x86) command -v "${QEMU:-qemu-system-x86_64}" ;;
 	*) command -v "$1" ;;

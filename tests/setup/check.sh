@@ -26,10 +26,12 @@ machine()
 	for command in bash cat chmod cp dirname env find grep gzip head mkdir mktemp mv rm tail; do
 		ln -s "$(command -v "$command")" "$bin/$command"
 	done
-	for command in make gcc g++ ld ar nm objcopy pkg-config clang-14 clang-format-14 shellcheck \
+	for command in make gcc g++ ld ar nm objcopy pkg-config clang-format-14 shellcheck \
 		qemu-system-x86_64; do
 		stub "$command" <<<'exit 0'
 	done
+	stub clang-14 <<<"echo $work"
+	mkdir -p "$work/lib/linux" && : >"$work/lib/linux/libclang_rt.fuzzer-x86_64.a"
 	stub id <<<'echo 0'
 	stub apt-cache <<<'exit 0'
 	stub apt-get <<-STUB
@@ -67,6 +69,10 @@ expect 'nothing is missing: nothing is done' 0 '' '' packages
 rm "$bin/shellcheck"
 expect 'as root the missing package alone is installed' 0 'setup: installing shellcheck' \
 	'-qq -y --no-install-recommends install shellcheck;' packages
+
+machine && rm -r "${work:?}/lib"
+expect 'the fuzzer is missed' 1 '.*installing libclang-rt-14-dev .*but still not found: libclang.*' \
+	'.*install libclang-rt-14-dev;' packages
 
 machine && rm "$bin/shellcheck" && touch "$work/bad"
 expect 'no server: one line says what to install' 1 \

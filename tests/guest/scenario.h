@@ -51,5 +51,6 @@ void scenario_balloon(void);
 void scenario_pool(void);
 void scenario_smp(void);
 void scenario_badinput(void);
+void scenario_conformance(void);
 
 #endif

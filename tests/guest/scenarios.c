@@ -26,6 +26,8 @@ static const struct scenario scenarios[] = {
 	{"stale", "3 bytes written by a device are 3 bytes changed", NEEDS_EDU, scenario_stale},
 	{"edu", "DMA both ways beyond the device's reach, INTx and MSI", NEEDS_EDU, scenario_edu},
 	{"nvme", "read, write, flush, PRP lists, MSI-X, errors", NEEDS_NVME, scenario_nvme},
+	{"conformance", "hypercalls, right and wrong, for comparison with the model",
+	 NEEDS_EDU | NEEDS_NVME, scenario_conformance},
 };
 
 static const struct scenario *find(const char *name, uint64_t length)

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <model/internal.h>
+#include <model/domain-internal.h>
 #include <xen/mmu.h>
 #include <xen/p2m.h>
 
@@ -24,6 +24,7 @@ void model_start(const struct model_params *params)
 	model_log_reset();
 	lock_reset();
 	machine_start();
+	domain_start();
 	port_start();
 	event_start();
 	physdev_start();
@@ -64,7 +65,7 @@ static bool check_page(uint64_t pfn, uint64_t mfn)
 		return fault("the M2P disagrees with the P2M", pfn, mfn);
 	if (!(pte & XEN_PTE_PRESENT) || (pte & XEN_PTE_FRAME_MASK) >> XEN_PAGE_SHIFT != mfn)
 		return fault("the kernel does not map the page where it should", pfn, mfn);
-	if (frame->refs != 1)
+	if (frame->refs - frame->pinned - frame->grants != 1)
 		return fault("the frame has other references", pfn, mfn);
 	return true;
 }
@@ -115,7 +116,7 @@ static bool check_machine(void)
 			continue;
 		for (uint64_t mfn = start ? start : 1; mfn < end; mfn++) {
 			free_frames += model.frames[mfn].owner == OWNER_FREE;
-			owned += model.frames[mfn].owner == OWNER_DOMAIN;
+			owned += frame_is_domains(mfn);
 		}
 	}
 	if (owned != model.tot_pages)
@@ -138,6 +139,8 @@ bool model_stop(void)
 		ok = imbalance("pages of address space held", model_allocs().vm_pages, 0);
 	if (locks_held())
 		ok = imbalance("locks held", locks_held(), 0);
+	ok = grant_stop() && ok;
+	domain_stop();
 	ok = event_stop() && ok;
 	ok = physdev_stop() && ok;
 	machine_stop();

@@ -10,27 +10,22 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <model/event.h>
+#include <model/domain-internal.h>
 
 pthread_mutex_t channel_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t finished = PTHREAD_COND_INITIALIZER;
-struct channel channel[NR_CHANNELS];
+static struct channel *const channel = domains[0].channel;
 static bool due; /* something may be pending */
 static _Thread_local bool in_handler;
+static _Thread_local bool elsewhere; /* in the handler of another domain */
 
 bool event_in_handler(void)
 {
 	return in_handler;
 }
 
-domid_t model_domid(void)
-{
-	return model.params.domu ? 1 : 0;
-}
-
 void event_start(void)
 {
-	memset(channel, 0, sizeof(channel));
 	due = false;
 	in_handler = false;
 }
@@ -40,9 +35,9 @@ bool channel_valid(evtchn_port_t port)
 	return port > 0 && port < NR_CHANNELS;
 }
 
-int channel_raise(evtchn_port_t port)
+int channel_raise(struct domain *d, evtchn_port_t port)
 {
-	channel[port].pending = true;
+	d->channel[port].pending = true;
 	__atomic_store_n(&due, true, __ATOMIC_RELEASE);
 	return 0;
 }
@@ -56,13 +51,46 @@ static evtchn_port_t find_due(void)
 	return 0;
 }
 
+/* Other domains run beside the first one: whatever that is doing now. */
+static bool deliver_elsewhere(struct domain *d)
+{
+	bool any = false;
+
+	for (evtchn_port_t i = 1; d->exists && i < NR_CHANNELS; i++) {
+		struct channel *c = &d->channel[i];
+		void (*handler)(void *) = c->handler;
+		void *arg = c->arg;
+
+		if (!c->pending || !handler)
+			continue;
+		c->pending = false;
+		any = true;
+		pthread_mutex_unlock(&channel_lock);
+		elsewhere = true;
+		handler(arg);
+		elsewhere = false;
+		pthread_mutex_lock(&channel_lock);
+	}
+	return any;
+}
+
 void event_deliver(void)
 {
 	evtchn_port_t port;
+	bool again = true;
 
-	if (!__atomic_load_n(&due, __ATOMIC_ACQUIRE) || lock_depth() || in_handler)
+	if (!__atomic_load_n(&due, __ATOMIC_ACQUIRE) || elsewhere)
 		return;
 	pthread_mutex_lock(&channel_lock);
+	while (again) {
+		again = false;
+		for (unsigned int i = 1; i < MAX_DOMAINS; i++)
+			again |= deliver_elsewhere(&domains[i]);
+	}
+	if (lock_depth() || in_handler) {
+		pthread_mutex_unlock(&channel_lock);
+		return;
+	}
 	__atomic_store_n(&due, false, __ATOMIC_RELAXED);
 	while ((port = find_due()) != 0) {
 		struct channel *c = &channel[port];
@@ -93,7 +121,7 @@ void model_event(evtchn_port_t port)
 	/* Nobody can signal a closed port. */
 	if (channel[port].state != FREE &&
 	    (channel[port].state != PIRQ || physdev_fire(channel[port].remote)))
-		channel_raise(port);
+		channel_raise(&domains[0], port);
 	pthread_mutex_unlock(&channel_lock);
 	model_leave();
 	event_deliver();
@@ -102,7 +130,7 @@ void model_event(evtchn_port_t port)
 void event_raise(evtchn_port_t port)
 {
 	pthread_mutex_lock(&channel_lock);
-	channel_raise(port);
+	channel_raise(&domains[0], port);
 	pthread_mutex_unlock(&channel_lock);
 }
 
@@ -135,6 +163,40 @@ void xen_port_event_unbind(evtchn_port_t port)
 	while (channel[port].running)
 		pthread_cond_wait(&finished, &channel_lock);
 	pthread_mutex_unlock(&channel_lock);
+}
+
+void model_domain_on_event(domid_t id, evtchn_port_t port, void (*handler)(void *arg), void *arg)
+{
+	struct domain *d;
+
+	model_enter();
+	d = domain_by_id(id);
+	if (!d || d == &domains[0] || !channel_valid(port))
+		model_breach("model_domain_on_event: there is no such port");
+	pthread_mutex_lock(&channel_lock);
+	d->channel[port].handler = handler;
+	d->channel[port].arg = arg;
+	__atomic_store_n(&due, true, __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&channel_lock);
+	model_leave();
+	event_deliver();
+}
+
+bool model_domain_event(domid_t id, evtchn_port_t port)
+{
+	struct domain *d;
+	bool pending;
+
+	model_enter();
+	d = domain_by_id(id);
+	if (!d || d == &domains[0] || !channel_valid(port))
+		model_breach("model_domain_event: there is no such port");
+	pthread_mutex_lock(&channel_lock);
+	pending = d->channel[port].pending;
+	d->channel[port].pending = false;
+	pthread_mutex_unlock(&channel_lock);
+	model_leave();
+	return pending;
 }
 
 void model_event_mask(evtchn_port_t port, bool masked)

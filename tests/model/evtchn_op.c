@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * EVTCHNOP_*: the event channels of one domain. The only other end there is is the domain itself
- * (loopback). A channel is opened unmasked. Model lock held; takes channel_lock.
+ * EVTCHNOP_*: the event channels of the acting domain. A channel is opened unmasked. Model lock
+ * held; takes channel_lock.
  */
-#include <model/event.h>
+#include <model/domain-internal.h>
 
-#define DOM_SELF_ID(domid) ((domid) == DOMID_SELF || (domid) == model_domid())
-
-static int new_port(enum state state, uint32_t remote)
+static int new_port(struct domain *d, enum state state, uint32_t remote)
 {
 	for (int i = 1; i < NR_CHANNELS; i++) {
-		if (channel[i].state != FREE)
+		struct channel *c = &d->channel[i];
+
+		if (c->state != FREE)
 			continue;
-		channel[i].state = state;
-		channel[i].remote = remote;
-		channel[i].vcpu = 0;
-		channel[i].pending = false;
-		channel[i].masked = false;
+		c->state = state;
+		c->remote = remote;
+		c->remote_id = d->id;
+		c->vcpu = 0;
+		c->pending = false;
+		c->masked = false;
 		return i;
 	}
 	return -XEN_ENOSPC;
@@ -24,33 +25,45 @@ static int new_port(enum state state, uint32_t remote)
 
 static int alloc_unbound(struct evtchn_alloc_unbound *op)
 {
+	struct domain *d = domain_by_any_id(op->dom);
 	int port;
 
-	if (!DOM_SELF_ID(op->dom))
+	if (!d)
 		return -XEN_ESRCH;
-	port = new_port(UNBOUND, op->remote_dom == DOMID_SELF ? model_domid() : op->remote_dom);
+	port = new_port(d, UNBOUND, 0);
 	if (port < 0)
 		return port;
+	if (!domain_may_target(d)) {
+		d->channel[port].state = FREE;
+		return -XEN_EPERM;
+	}
+	d->channel[port].remote_id = op->remote_dom == DOMID_SELF ? model_domid() : op->remote_dom;
 	op->port = (evtchn_port_t)port;
 	return 0;
 }
 
-static int bind_interdomain(struct evtchn_bind_interdomain *op)
+static int bind_interdomain(struct domain *d, struct evtchn_bind_interdomain *op)
 {
+	struct domain *rd = domain_by_any_id(op->remote_dom);
+	struct channel *remote;
 	int port;
 
-	if (!DOM_SELF_ID(op->remote_dom))
+	if (!rd)
 		return -XEN_ESRCH;
-	if (!channel_valid(op->remote_port) || channel[op->remote_port].state != UNBOUND ||
-	    channel[op->remote_port].remote != model_domid())
-		return -XEN_EINVAL;
-	port = new_port(INTERDOMAIN, op->remote_port);
+	port = new_port(d, FREE, op->remote_port);
 	if (port < 0)
 		return port;
-	channel[op->remote_port].state = INTERDOMAIN;
-	channel[op->remote_port].remote = (uint32_t)port;
+	if (!channel_valid(op->remote_port))
+		return -XEN_EINVAL;
+	remote = &rd->channel[op->remote_port];
+	if (remote->state != UNBOUND || remote->remote_id != d->id)
+		return -XEN_EINVAL;
+	d->channel[port].state = INTERDOMAIN;
+	d->channel[port].remote_id = rd->id;
+	remote->state = INTERDOMAIN;
+	remote->remote = (uint32_t)port;
 	op->local_port = (evtchn_port_t)port;
-	return channel_raise(op->local_port); /* something may have been sent before */
+	return channel_raise(d, op->local_port); /* something may have been sent before */
 }
 
 static bool global_virq(uint32_t virq)
@@ -59,7 +72,7 @@ static bool global_virq(uint32_t virq)
 	       virq != VIRQ_XENPMU;
 }
 
-static int bind_virq(struct evtchn_bind_virq *op)
+static int bind_virq(struct domain *d, struct evtchn_bind_virq *op)
 {
 	int port;
 
@@ -68,60 +81,64 @@ static int bind_virq(struct evtchn_bind_virq *op)
 	if (op->vcpu >= model.params.nr_cpus)
 		return -XEN_ENOENT;
 	for (int i = 1; i < NR_CHANNELS; i++)
-		if (channel[i].state == VIRQ && channel[i].remote == op->virq &&
-		    channel[i].vcpu == op->vcpu)
+		if (d->channel[i].state == VIRQ && d->channel[i].remote == op->virq &&
+		    d->channel[i].vcpu == op->vcpu)
 			return -XEN_EEXIST;
-	port = new_port(VIRQ, op->virq);
+	port = new_port(d, VIRQ, op->virq);
 	if (port < 0)
 		return port;
-	channel[port].vcpu = op->vcpu;
+	d->channel[port].vcpu = op->vcpu;
 	op->port = (evtchn_port_t)port;
 	return 0;
 }
 
-static int bind_ipi(struct evtchn_bind_ipi *op)
+static int bind_ipi(struct domain *d, struct evtchn_bind_ipi *op)
 {
 	int port;
 
 	if (op->vcpu >= model.params.nr_cpus)
 		return -XEN_ENOENT;
-	port = new_port(IPI, 0);
+	port = new_port(d, IPI, 0);
 	if (port < 0)
 		return port;
-	channel[port].vcpu = op->vcpu;
+	d->channel[port].vcpu = op->vcpu;
 	op->port = (evtchn_port_t)port;
 	return 0;
 }
 
-static int bind_pirq(struct evtchn_bind_pirq *op)
+static int bind_pirq(struct domain *d, struct evtchn_bind_pirq *op)
 {
 	int port, rc;
 
+	if (d != &domains[0])
+		model_breach("model: another domain binds a PIRQ");
 	for (int i = 1; i < NR_CHANNELS; i++)
-		if (channel[i].state == PIRQ && channel[i].remote == op->pirq)
+		if (d->channel[i].state == PIRQ && d->channel[i].remote == op->pirq)
 			return -XEN_EEXIST;
-	port = new_port(PIRQ, op->pirq);
+	port = new_port(d, PIRQ, op->pirq);
 	if (port < 0)
 		return port;
 	rc = physdev_bind(op->pirq, (evtchn_port_t)port);
 	if (rc) {
-		channel[port].state = FREE;
+		d->channel[port].state = FREE;
 		return rc;
 	}
 	op->port = (evtchn_port_t)port;
 	return 0;
 }
 
-static int close_port(evtchn_port_t port)
+int channel_close(struct domain *d, evtchn_port_t port)
 {
 	struct channel *c;
 
-	if (!channel_valid(port) || channel[port].state == FREE)
+	if (!channel_valid(port) || d->channel[port].state == FREE)
 		return -XEN_EINVAL;
-	c = &channel[port];
+	c = &d->channel[port];
 	if (c->state == INTERDOMAIN) {
-		channel[c->remote].state = UNBOUND;
-		channel[c->remote].remote = model_domid();
+		struct channel *remote = &domain_by_id(c->remote_id)->channel[c->remote];
+
+		remote->state = UNBOUND;
+		remote->remote_id = d->id;
 	}
 	if (c->state == PIRQ)
 		physdev_bind(c->remote, 0);
@@ -130,15 +147,16 @@ static int close_port(evtchn_port_t port)
 	return 0;
 }
 
-static int send(evtchn_port_t port)
+static int send(struct domain *d, evtchn_port_t port)
 {
 	if (!channel_valid(port))
 		return -XEN_EINVAL;
-	switch (channel[port].state) {
+	switch (d->channel[port].state) {
 	case INTERDOMAIN:
-		return channel_raise(channel[port].remote);
+		return channel_raise(domain_by_id(d->channel[port].remote_id),
+				     d->channel[port].remote);
 	case IPI:
-		return channel_raise(port);
+		return channel_raise(d, port);
 	case UNBOUND:
 		return 0; /* silently dropped */
 	default:
@@ -146,13 +164,13 @@ static int send(evtchn_port_t port)
 	}
 }
 
-static int unmask(evtchn_port_t port)
+static int unmask(struct domain *d, evtchn_port_t port)
 {
 	if (!channel_valid(port))
 		return -XEN_EINVAL;
-	channel[port].masked = false;
-	if (channel[port].pending)
-		channel_raise(port);
+	d->channel[port].masked = false;
+	if (d->channel[port].pending)
+		channel_raise(d, port);
 	return 0;
 }
 
@@ -166,61 +184,64 @@ static int status(struct evtchn_status *op)
 		[VIRQ] = EVTCHNSTAT_virq,
 		[IPI] = EVTCHNSTAT_ipi,
 	};
+	const struct domain *d = domain_by_any_id(op->dom);
 	const struct channel *c;
 
-	if (!DOM_SELF_ID(op->dom))
+	if (!d)
 		return -XEN_ESRCH;
 	if (!channel_valid(op->port))
 		return -XEN_EINVAL;
-	c = &channel[op->port];
+	if (!domain_may_target(d))
+		return -XEN_EPERM;
+	c = &d->channel[op->port];
 	op->status = names[c->state];
 	op->vcpu = c->vcpu;
 	if (c->state == UNBOUND)
-		op->u.unbound.dom = (domid_t)c->remote;
+		op->u.unbound.dom = c->remote_id;
 	if (c->state == PIRQ)
 		op->u.pirq = c->remote;
 	if (c->state == VIRQ)
 		op->u.virq = c->remote;
 	if (c->state == INTERDOMAIN) {
-		op->u.interdomain.dom = model_domid();
+		op->u.interdomain.dom = c->remote_id;
 		op->u.interdomain.port = c->remote;
 	}
 	return 0;
 }
 
-static int bind_vcpu(const struct evtchn_bind_vcpu *op)
+static int bind_vcpu(struct domain *d, const struct evtchn_bind_vcpu *op)
 {
 	if (op->vcpu >= model.params.nr_cpus)
 		return -XEN_ENOENT;
-	if (!channel_valid(op->port) || channel[op->port].state == FREE ||
-	    channel[op->port].state == IPI ||
-	    (channel[op->port].state == VIRQ && !global_virq(channel[op->port].remote)))
+	if (!channel_valid(op->port) || d->channel[op->port].state == FREE ||
+	    d->channel[op->port].state == IPI ||
+	    (d->channel[op->port].state == VIRQ && !global_virq(d->channel[op->port].remote)))
 		return -XEN_EINVAL;
-	channel[op->port].vcpu = op->vcpu;
+	d->channel[op->port].vcpu = op->vcpu;
 	return 0;
 }
 
-static int dispatch(int cmd, void *arg)
+static int dispatch(struct domain *d, int cmd, void *arg)
 {
 	switch (cmd) {
 	case EVTCHNOP_alloc_unbound:
 		return alloc_unbound(arg);
 	case EVTCHNOP_bind_interdomain:
-		return bind_interdomain(arg);
+		return bind_interdomain(d, arg);
 	case EVTCHNOP_bind_virq:
-		return bind_virq(arg);
+		return bind_virq(d, arg);
 	case EVTCHNOP_bind_ipi:
-		return bind_ipi(arg);
+		return bind_ipi(d, arg);
 	case EVTCHNOP_bind_pirq:
-		return bind_pirq(arg);
+		return bind_pirq(d, arg);
 	case EVTCHNOP_bind_vcpu:
-		return bind_vcpu(arg);
+		return bind_vcpu(d, arg);
 	case EVTCHNOP_close:
-		return close_port(((struct evtchn_close *)arg)->port);
+		return channel_close(d, ((struct evtchn_close *)arg)->port);
 	case EVTCHNOP_send:
-		return send(((struct evtchn_send *)arg)->port);
+		return send(d, ((struct evtchn_send *)arg)->port);
 	case EVTCHNOP_unmask:
-		return unmask(((struct evtchn_unmask *)arg)->port);
+		return unmask(d, ((struct evtchn_unmask *)arg)->port);
 	case EVTCHNOP_status:
 		return status(arg);
 	default:
@@ -237,7 +258,7 @@ int do_event_channel_op(int cmd, void *arg)
 	if (cmd == EVTCHNOP_reset)
 		model_breach("EVTCHNOP_reset: closes ports that others still use");
 	pthread_mutex_lock(&channel_lock);
-	rc = dispatch(cmd, arg);
+	rc = dispatch(domain_acting(), cmd, arg);
 	pthread_mutex_unlock(&channel_lock);
 	return rc;
 }

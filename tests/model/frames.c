@@ -8,9 +8,51 @@
 
 #include <model/internal.h>
 
+bool frame_is(uint64_t mfn, enum frame_owner owner, unsigned int domain)
+{
+	return mfn < model.max_page && model.frames[mfn].owner == owner &&
+	       model.frames[mfn].domain == domain;
+}
+
 bool frame_is_domains(uint64_t mfn)
 {
-	return mfn < model.max_page && model.frames[mfn].owner == OWNER_DOMAIN;
+	return frame_is(mfn, OWNER_DOMAIN, 0);
+}
+
+bool frame_get_type(uint64_t mfn, enum frame_type type)
+{
+	struct frame *frame = &model.frames[mfn];
+
+	if (frame->types && frame->type != type)
+		return false;
+	frame->type = (uint8_t)type;
+	frame->types++;
+	return true;
+}
+
+void frame_put_type(uint64_t mfn)
+{
+	struct frame *frame = &model.frames[mfn];
+
+	if (!frame->types)
+		model_breach("model: frame %llx: uses of its type are not balanced",
+			     (unsigned long long)mfn);
+	if (--frame->types)
+		return;
+	if (frame->type >= TYPE_L1 && frame->type <= TYPE_L4)
+		pgtable_devalidate(mfn, frame->type);
+	frame->type = TYPE_NONE;
+}
+
+void frame_put(uint64_t mfn)
+{
+	struct frame *frame = &model.frames[mfn];
+
+	if (!frame->refs)
+		model_breach("model: frame %llx: references are not balanced",
+			     (unsigned long long)mfn);
+	if (--frame->refs == 0 && frame->owner == OWNER_DOMAIN && domain_is_dead(frame->domain))
+		frame_free(mfn);
 }
 
 /* What another domain might have left in the page: Xen does not clear what it hands out. */
@@ -49,7 +91,7 @@ void frames_assign(uint64_t mfn, unsigned int order)
 
 int frame_steal(uint64_t mfn)
 {
-	if (!frame_is_domains(mfn) || model.frames[mfn].refs || model.frames[mfn].pinned)
+	if (!frame_is_domains(mfn) || model.frames[mfn].refs)
 		return -XEN_EINVAL;
 	model.frames[mfn].owner = OWNER_XEN;
 	return 0;
@@ -63,8 +105,12 @@ void frame_unsteal(uint64_t mfn)
 void frames_free_block(uint64_t mfn, unsigned int order)
 {
 	for (uint64_t i = 0; i < 1ULL << order; i++) {
+		unsigned int domain = model.frames[mfn + i].domain;
+
 		model.frames[mfn + i] = (struct frame){.owner = OWNER_FREE};
 		model.m2p[mfn + i] = XEN_INVALID_FRAME;
+		if (domain)
+			domain_lost_frame(domain);
 	}
 	buddy_free(&model.heap, mfn, 1ULL << order);
 }
@@ -127,10 +173,16 @@ void model_page_table(mfn_t mfn, bool set)
 		model_breach("model_page_table: frame %llx is not the domain's",
 			     (unsigned long long)mfn_x(mfn));
 	frame = &model.frames[mfn_x(mfn)];
-	if (set && frame->writable)
+	if (set && frame->types)
 		model_breach("model_page_table: frame %llx is mapped writable",
 			     (unsigned long long)mfn_x(mfn));
+	if (frame->pinned == set)
+		model_breach("model_page_table: frame %llx: nothing changes",
+			     (unsigned long long)mfn_x(mfn));
+	/* Whatever it contains: nothing is validated. */
 	frame->pinned = set;
-	frame->type = set ? TYPE_PAGE_TABLE : TYPE_NONE;
+	frame->type = set ? TYPE_L1 : TYPE_NONE;
+	frame->types = set;
+	frame->refs = (uint16_t)(frame->refs + (set ? 1 : -1));
 	model_leave();
 }

@@ -88,6 +88,9 @@ static long dispatch(const struct multicall_entry *c)
 		return -XEN_EINVAL; /* not inside itself */
 	if (c->op >= 64 || (!kinds[c->op] && c->op != __HYPERVISOR_memory_op))
 		return -XEN_ENOSYS;
+	if (!domain_first_acts() && c->op != __HYPERVISOR_event_channel_op &&
+	    c->op != __HYPERVISOR_grant_table_op)
+		model_breach("model: other domains have grants and event channels only");
 	if (model_counts(kinds[c->op], &err))
 		return err;
 	switch (c->op) {

@@ -38,14 +38,19 @@ void buddy_free(struct buddy *b, uint64_t start, uint64_t nr);
 uint32_t buddy_alloc(struct buddy *b, unsigned int order, unsigned int bits);
 uint64_t buddy_count(const struct buddy *b, unsigned int bits);
 
-enum frame_owner { OWNER_FREE, OWNER_XEN, OWNER_DOMAIN };
-enum frame_type { TYPE_NONE, TYPE_WRITABLE, TYPE_PAGE_TABLE };
+/* OWNER_SHARED: a page of Xen's own that a domain may map, such as its grant table. */
+enum frame_owner { OWNER_FREE, OWNER_XEN, OWNER_DOMAIN, OWNER_SHARED };
+/* What a frame is used as. Page tables are numbered by their level. */
+enum frame_type { TYPE_NONE, TYPE_L1, TYPE_L2, TYPE_L3, TYPE_L4, TYPE_WRITABLE };
 
 struct frame {
 	uint8_t owner, type;
-	bool pinned;
-	uint16_t writable; /* of the mappings, those that may write */
-	uint16_t refs;	   /* mappings and other references, without the owner's own */
+	uint8_t domain;	 /* of OWNER_DOMAIN and OWNER_SHARED: its index in domains[] */
+	bool pinned;	 /* as a page table: one reference and one use of the type */
+	uint16_t types;	 /* uses as @type: writable mappings, entries of a higher table, ... */
+	uint16_t refs;	 /* mappings and other references, without the owner's own */
+	uint16_t grants; /* of these, mappings of grants */
+	uint16_t dma;	 /* and of these, what devices of the first domain may reach */
 };
 
 struct model {
@@ -134,6 +139,21 @@ int frame_steal(uint64_t mfn);
 void frame_unsteal(uint64_t mfn);
 void frame_free(uint64_t mfn);
 void frames_free_block(uint64_t mfn, unsigned int order);
+bool frame_is(uint64_t mfn, enum frame_owner owner, unsigned int domain);
+/* Begin or end one use as @type; false when it is used as something else. References are apart. */
+bool frame_get_type(uint64_t mfn, enum frame_type type);
+void frame_put_type(uint64_t mfn);
+/* End of a reference. The frame of a dead domain goes back to the heap with the last one. */
+void frame_put(uint64_t mfn);
+
+/* pgtable.c: frames as page tables. */
+int pgtable_pin(uint64_t mfn, enum frame_type type);
+int pgtable_unpin(uint64_t mfn);
+/* MMU_NORMAL_PT_UPDATE and MMU_PT_UPDATE_PRESERVE_AD. */
+int pgtable_update(uint64_t ptr, uint64_t val, bool preserve_ad);
+/* The contents of a frame become, or no longer are, a page table of that level. */
+int pgtable_validate(uint64_t mfn, enum frame_type type);
+void pgtable_devalidate(uint64_t mfn, enum frame_type type);
 
 /* One hypercall a function, lock held, arguments as in hypercall.h. */
 long do_memory_op(unsigned int cmd, void *arg);
@@ -155,6 +175,17 @@ void mmu_start(void);
 uint64_t mmu_page_of(const volatile void *va); /* index into pte[], NONE outside */
 bool mmu_present(uint64_t page);
 void mmu_map_run(uint64_t page, uint64_t mfn, uint64_t nr); /* start of day */
+int mmu_set_pte(uint64_t page, uint64_t pte);
+/* On every CPU. */
+void mmu_flush_page(uint64_t page);
+void mmu_flush_all(void);
+/* Take the references of a last-level PTE that is present; Xen may correct its cache bits. */
+int mmu_get_pte(uint64_t *pte);
+void mmu_put_pte(uint64_t pte);
+/* Grant mappings: the PTE's references are the grant's. False: @va has no page table. */
+bool mmu_grant_map(uint64_t va, uint64_t mfn, bool write);
+/* GNTST_*: is the PTE the grant's? Then it is cleared and all is flushed. */
+int mmu_grant_unmap(uint64_t va, uint64_t mfn, bool write);
 
 /* port.c, object.c, lock.c */
 void port_start(void);
@@ -165,8 +196,13 @@ void lock_forget(const void *start, size_t size);
 unsigned int lock_depth(void); /* of this thread */
 unsigned int locks_held(void);
 
+/* domain.c */
+domid_t model_domid(void); /* of the domain that this thread acts as */
+bool domain_first_acts(void);
+bool domain_is_dead(unsigned int index);
+void domain_lost_frame(unsigned int index); /* a dead one's */
+
 /* event.c, physdev.c, pci.c */
-domid_t model_domid(void);
 /* May Xen set up a message of this function? 0 or Xen's error. */
 int model_pci_message_ok(uint32_t sbdf, bool msix, unsigned int entry);
 void event_start(void);

@@ -381,7 +381,7 @@ static bool dma_range_ok(dma_addr_t addr, size_t size)
 		return false;
 	for (uint64_t mfn = addr >> XEN_PAGE_SHIFT;
 	     size && mfn <= (addr + size - 1) >> XEN_PAGE_SHIFT; mfn++)
-		if (!frame_is_domains(mfn))
+		if (!frame_is_domains(mfn) && (mfn >= model.max_page || !model.frames[mfn].dma))
 			return false;
 	return true;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The hypercalls that the library hardly uses: version, scheduling, console. The model has no grant
- * tables: it answers like a hypervisor built without them. Model lock held.
+ * The hypercalls that the library hardly uses: version, scheduling, console. Model lock held.
  */
 #include <stdio.h>
 #include <string.h>
@@ -56,9 +55,4 @@ int do_console_io(int cmd, int count, char *buffer)
 	snprintf(line, sizeof(line), "%.*s", count, buffer ? buffer : "");
 	model_console(line);
 	return 0;
-}
-
-int do_grant_table_op(unsigned int cmd, void *arg, unsigned int count)
-{
-	return -XEN_ENOSYS;
 }

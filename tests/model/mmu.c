@@ -22,6 +22,7 @@
 #define MMIO_PAGES 8192 /* frames of it that have contents */
 #define STALE 1u
 #define LISTED 2u
+#define GRANT 4u /* not of staleness: the PTE maps another domain's page by a grant */
 #define PTE_CACHE (XEN_PTE_PWT | XEN_PTE_PCD | XEN_PTE_PAT)
 
 void mmu_start(void)
@@ -91,7 +92,7 @@ void mmu_map_run(uint64_t page, uint64_t mfn, uint64_t nr)
 	for (uint64_t i = 0; i < nr; i++) {
 		model.pte[page + i] = (mfn + i) << XEN_PAGE_SHIFT | XEN_PTE_KERNEL;
 		model.frames[mfn + i].refs = 1;
-		model.frames[mfn + i].writable = 1;
+		model.frames[mfn + i].types = 1;
 		model.frames[mfn + i].type = TYPE_WRITABLE;
 	}
 }
@@ -172,31 +173,41 @@ static int get_mmio(uint64_t mfn, uint64_t *pte)
 
 static int get_ram(uint64_t mfn, uint64_t pte)
 {
-	struct frame *frame = &model.frames[mfn];
+	bool shared = frame_is(mfn, OWNER_SHARED, 0);
 
-	if (frame->owner != OWNER_DOMAIN)
+	if (!shared && !frame_is_domains(mfn))
 		return -XEN_EBUSY;
-	if ((pte & XEN_PTE_RW) && frame->type == TYPE_PAGE_TABLE)
+	if ((pte & XEN_PTE_RW) && !frame_get_type(mfn, TYPE_WRITABLE))
 		return -XEN_EBUSY;
-	frame->refs++;
-	if (pte & XEN_PTE_RW) {
-		frame->writable++;
-		frame->type = TYPE_WRITABLE;
+	if (shared && (pte & PTE_CACHE)) {
+		if (pte & XEN_PTE_RW)
+			frame_put_type(mfn);
+		return -XEN_EACCES;
 	}
+	model.frames[mfn].refs++;
 	return 0;
 }
 
-static void put_pte(uint64_t pte)
+int mmu_get_pte(uint64_t *pte)
+{
+	uint64_t mfn = pte_mfn(*pte);
+
+	if (*pte & 0x7ff0000000000000ULL)
+		return -XEN_EINVAL; /* bits that Xen allows in no PTE */
+	if ((*pte & PTE_CACHE) && model.params.domu && !model.nr_iomem)
+		return -XEN_EINVAL; /* cache modes are for domains with devices */
+	return machine_is_ram(mfn) ? get_ram(mfn, *pte) : get_mmio(mfn, pte);
+}
+
+void mmu_put_pte(uint64_t pte)
 {
 	uint64_t mfn = pte_mfn(pte);
-	struct frame *frame;
 
 	if (!(pte & XEN_PTE_PRESENT) || !machine_is_ram(mfn))
 		return;
-	frame = &model.frames[mfn];
-	frame->refs--;
-	if ((pte & XEN_PTE_RW) && --frame->writable == 0 && frame->type == TYPE_WRITABLE)
-		frame->type = TYPE_NONE;
+	if (pte & XEN_PTE_RW)
+		frame_put_type(mfn);
+	frame_put(mfn);
 }
 
 /* A flush of everything must not cost more than what there is to flush: stale pages are listed. */
@@ -205,49 +216,94 @@ static void make_stale(uint64_t page)
 	if (!(model.stale[page] & LISTED))
 		model.stale_list[model.nr_listed++] = (uint32_t)page;
 	model.nr_stale += !(model.stale[page] & STALE);
-	model.stale[page] = STALE | LISTED;
+	model.stale[page] |= STALE | LISTED;
 }
 
-static int set_pte(uint64_t page, uint64_t pte)
+/* Only a grant's unmap may take its mapping away: Xen would lose count of the owner's page. */
+static void check_no_grant(uint64_t page)
+{
+	if (model.stale[page] & GRANT)
+		model_breach("a granted page is unmapped without GNTTABOP_unmap_grant_ref");
+}
+
+/* @page now has @pte, whose references are taken; those of the old one end. */
+static void install(uint64_t page, uint64_t pte, bool grant)
 {
 	uint64_t mfn = pte_mfn(pte), old = model.pte[page];
 	bool present = pte & XEN_PTE_PRESENT, ram = present && machine_is_ram(mfn);
-	int rc;
+	bool counted = (old & XEN_PTE_PRESENT) && !(model.stale[page] & GRANT);
 
-	if (present && (pte & 0x7ff0000000000000ULL))
-		return -XEN_EINVAL; /* bits that Xen allows in no PTE */
-	if (present && (pte & PTE_CACHE) && model.params.domu && !model.nr_iomem)
-		return -XEN_EINVAL; /* cache modes are for domains with devices */
-	if (present) {
-		rc = ram ? get_ram(mfn, pte) : get_mmio(mfn, &pte);
-		if (rc)
-			return rc;
-	}
 	if (!present)
 		place(page, -1, 0, 1, false);
 	else
 		place(page, ram ? model.ram_fd : model.mmio_fd, ram ? mfn : mmio_page(mfn), 1,
 		      pte & XEN_PTE_RW);
 	if (page < model.direct_pages)
-		model.direct_present += present - (old & XEN_PTE_PRESENT);
+		model.direct_present += (present && !grant) - counted;
 	model.pte[page] = pte;
-	put_pte(old);
+	if (counted)
+		mmu_put_pte(old);
 	if (old & XEN_PTE_PRESENT)
 		make_stale(page);
+	model.stale[page] = (uint8_t)((model.stale[page] & ~GRANT) | (grant ? GRANT : 0));
+}
+
+int mmu_set_pte(uint64_t page, uint64_t pte)
+{
+	int rc;
+
+	if (pte & XEN_PTE_PRESENT) {
+		rc = mmu_get_pte(&pte);
+		if (rc)
+			return rc;
+	}
+	check_no_grant(page);
+	install(page, pte, false);
 	return 0;
 }
 
-static void flush_page(uint64_t page)
+void mmu_flush_page(uint64_t page)
 {
 	model.nr_stale -= model.stale[page] & STALE;
-	model.stale[page] &= LISTED;
+	model.stale[page] &= (uint8_t)~STALE;
 }
 
-static void flush_all(void)
+void mmu_flush_all(void)
 {
 	while (model.nr_listed)
-		model.stale[model.stale_list[--model.nr_listed]] = 0;
+		model.stale[model.stale_list[--model.nr_listed]] &= GRANT;
 	model.nr_stale = 0;
+}
+
+bool mmu_grant_map(uint64_t va, uint64_t mfn, bool write)
+{
+	/* NOLINTNEXTLINE: the guest's address is a number here */
+	uint64_t page = mmu_page_of((const void *)va);
+
+	if (page == XEN_INVALID_FRAME)
+		return false;
+	check_no_grant(page);
+	install(page,
+		mfn << XEN_PAGE_SHIFT | XEN_PTE_PRESENT | XEN_PTE_ACCESSED | XEN_PTE_DIRTY |
+			(write ? XEN_PTE_RW : 0),
+		true);
+	return true;
+}
+
+int mmu_grant_unmap(uint64_t va, uint64_t mfn, bool write)
+{
+	/* NOLINTNEXTLINE: the guest's address is a number here */
+	uint64_t page = mmu_page_of((const void *)va);
+
+	if (page == XEN_INVALID_FRAME || pte_mfn(model.pte[page]) != mfn ||
+	    (model.pte[page] & (XEN_PTE_PRESENT | XEN_PTE_RW)) !=
+		    (XEN_PTE_PRESENT | (write ? XEN_PTE_RW : 0)))
+		return GNTST_general_error;
+	if (!(model.stale[page] & GRANT))
+		model_breach("GNTTABOP_unmap_grant_ref: a mapping that is not the grant's");
+	install(page, 0, false);
+	mmu_flush_all();
+	return GNTST_okay;
 }
 
 uint64_t model_stale_ptes(void)
@@ -258,99 +314,4 @@ uint64_t model_stale_ptes(void)
 	nr = model.nr_stale;
 	model_leave();
 	return nr;
-}
-
-int do_update_va_mapping(unsigned long va, uint64_t pte, unsigned long flags)
-{
-	/* NOLINTNEXTLINE: the guest's address is a number here */
-	uint64_t page = mmu_page_of((const void *)va);
-	unsigned long who = flags & ~(unsigned long)UVMF_FLUSHTYPE_MASK;
-	/* A flush of this CPU alone covers a guest of one CPU. */
-	bool covers = who == UVMF_ALL || (who == UVMF_LOCAL && model.params.nr_cpus == 1);
-	int rc;
-
-	if (page == XEN_INVALID_FRAME)
-		return -XEN_EINVAL;
-	rc = set_pte(page, pte);
-	if (rc)
-		return rc;
-	switch (flags & UVMF_FLUSHTYPE_MASK) {
-	case UVMF_NONE:
-		return 0;
-	case UVMF_TLB_FLUSH:
-		if (covers)
-			flush_all();
-		break;
-	case UVMF_INVLPG:
-		if (covers)
-			flush_page(page);
-		break;
-	default:
-		return -XEN_ENOSYS;
-	}
-	if (who != UVMF_ALL && who != UVMF_LOCAL)
-		return -XEN_EFAULT; /* a vCPU bitmap: the library passes none */
-	return 0;
-}
-
-int do_mmu_update(struct mmu_update *req, unsigned int count, unsigned int *done, domid_t domid)
-{
-	unsigned int i;
-	int rc = 0;
-
-	for (i = 0; i < count && !rc; i++) {
-		uint64_t mfn = req[i].ptr >> XEN_PAGE_SHIFT;
-
-		if (domid != DOMID_SELF)
-			rc = -XEN_ESRCH; /* there is no other domain */
-		else if ((req[i].ptr & 3) != MMU_MACHPHYS_UPDATE)
-			rc = -XEN_ENOSYS; /* page tables are Xen's: the guest has PTEs only */
-		else if (!frame_is_domains(mfn))
-			rc = -XEN_EINVAL;
-		else
-			__atomic_store_n(&model.m2p[mfn], req[i].val, __ATOMIC_RELAXED);
-		if (rc)
-			break;
-	}
-	if (done)
-		*done = i;
-	return rc;
-}
-
-static int mmuext_one(const struct mmuext_op *op)
-{
-	switch (op->cmd) {
-	case MMUEXT_TLB_FLUSH_LOCAL:
-	case MMUEXT_TLB_FLUSH_ALL:
-		if (op->cmd == MMUEXT_TLB_FLUSH_ALL || model.params.nr_cpus == 1)
-			flush_all();
-		return 0;
-	case MMUEXT_INVLPG_LOCAL:
-	case MMUEXT_INVLPG_ALL: {
-		/* NOLINTNEXTLINE: the guest's address is a number here */
-		uint64_t page = mmu_page_of((const void *)op->arg1.linear_addr);
-
-		if (page != XEN_INVALID_FRAME &&
-		    (op->cmd == MMUEXT_INVLPG_ALL || model.params.nr_cpus == 1))
-			flush_page(page);
-		return 0;
-	}
-	default:
-		return -XEN_ENOSYS;
-	}
-}
-
-int do_mmuext_op(struct mmuext_op *op, unsigned int count, unsigned int *done, domid_t domid)
-{
-	unsigned int i;
-	int rc = domid == DOMID_SELF ? 0 : -XEN_ESRCH;
-
-	for (i = 0; i < count && !rc; i++) {
-		rc = mmuext_one(&op[i]);
-		if (rc)
-			break;
-	}
-	if (done)
-		*done = i;
-	return rc;
 }

@@ -5,7 +5,8 @@
  * its machine page at MODEL direct map + pfn * 4096, so that hypercall_update_va_mapping() really
  * remaps and an exchange really moves bytes; a stale mapping shows as corrupted data or a fault.
  *
- * One machine and one domain (dom0 or domU) a process at a time. model_start() builds both,
+ * One machine a process at a time, with one domain (dom0 or domU) that runs the code under test;
+ * domain.h adds others. model_start() builds both,
  * model_stop() takes them down and returns false when anything was left unbalanced.
  *
  * A breach of Xen's rules by the code under test (wrong size, exchange of a mapped page that Xen

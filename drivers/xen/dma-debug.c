@@ -16,13 +16,20 @@ static void breach(struct xen_dma_dev *dev, const char *what, uint64_t addr, uin
 		     (unsigned long long)addr, (unsigned long long)size);
 }
 
+static bool blind(const struct xen_dma_dev *dev)
+{
+	return xen_load(&debug_of(dev)->blind);
+}
+
 /* File what was mapped; NULL: there was no memory for it. */
 static void enter(struct xen_dma_dev *dev, struct dma_record *first)
 {
 	struct dma_debug *debug = debug_of(dev);
 	const char *what;
 
-	if (first) {
+	if (blind(dev)) {
+		xen_dma_record_free(first); /* what the record still has may be gone */
+	} else if (first) {
 		what = xen_dma_record_enter(debug, first);
 		if (what)
 			breach(dev, what, first->start[CPU], first->size[CPU]);
@@ -40,11 +47,6 @@ static struct dma_record *leave(struct xen_dma_dev *dev, const struct dma_record
 	if (what)
 		breach(dev, what, like->start[DEVICE], like->size[DEVICE]);
 	return r;
-}
-
-static bool blind(const struct xen_dma_dev *dev)
-{
-	return xen_load(&debug_of(dev)->blind);
 }
 
 static int debug_map(struct xen_dma_dev *dev, paddr_t paddr, size_t size, enum xen_dma_dir dir,

@@ -68,9 +68,13 @@ if stage 'setup' run setup scripts/setup.sh packages; then
 	stage 'unit' sub -j"$jobs" unit
 	stage 'unit asan' sub -j"$jobs" unit SAN=asan
 	stage 'fuzz corpus' sub -j"$jobs" fuzz-corpus
+	stage 'simulation' sub -j"$jobs" sim OPS=400000
 	if [ -z "$tag" ]; then
 		stage 'unit tsan' sub -j"$jobs" unit SAN=tsan
 		stage 'fuzz' sub -j"$jobs" fuzz TIME=30
+		stage 'simulation long' sub sim OPS=10000000
+		stage 'simulation asan' sub -j"$jobs" sim SAN=asan OPS=500000
+		stage 'simulation tsan' sub -j"$jobs" sim SAN=tsan OPS=200000 CPUS=3
 	fi
 	if stage 'setup of Xen' run setup scripts/setup.sh xen "$O/xen"; then
 		stage 'boot' sub boot-check TAG="$tag" JOBS="$jobs"

@@ -67,8 +67,20 @@ int xen_pirq_map_gsi(struct xen_pirq *pirq, unsigned int gsi, bool level)
 	return map(pirq, &op);
 }
 
-static int map_message(struct xen_pirq *pirq, struct xen_pci_dev *dev, unsigned int entry,
-		       uint64_t table_base)
+/* Would Xen, asked for this message, break one that is mapped? */
+static bool is_taken(const struct xen_pci_dev *dev, uint16_t enable, unsigned int entry)
+{
+	const struct xen_pirq *other;
+
+	for (other = dev->messages; other; other = other->next)
+		if (other->enable != enable || other->entry == entry)
+			return true;
+	return false;
+}
+
+/* Message @entry of the capability whose control word at @control has the bit @enable. */
+static int map_message(struct xen_pirq *pirq, struct xen_pci_dev *dev, unsigned int control,
+		       uint16_t enable, unsigned int entry, uint64_t table_base)
 {
 	struct physdev_map_pirq op = {
 		.domid = DOMID_SELF,
@@ -80,13 +92,32 @@ static int map_message(struct xen_pirq *pirq, struct xen_pci_dev *dev, unsigned 
 		.entry_nr = (int)entry,
 		.table_base = table_base,
 	};
-	int rc = map(pirq, &op);
+	int rc;
 
+	if (is_taken(dev, enable, entry))
+		return -XEN_EBUSY;
+	rc = map(pirq, &op);
 	if (rc)
 		return rc;
 	pirq->mapped = true;
+	pirq->control = (uint16_t)control;
+	pirq->enable = enable;
+	pirq->entry = (uint16_t)entry;
 	pirq->dev = dev;
+	pirq->next = dev->messages;
+	dev->messages = pirq;
 	return 0;
+}
+
+static void forget_message(struct xen_pirq *pirq)
+{
+	struct xen_pirq **link = &pirq->dev->messages;
+
+	while (*link != pirq) {
+		XEN_ASSERT(*link);
+		link = &(*link)->next;
+	}
+	*link = pirq->next;
 }
 
 /* Xen reaches the MSI-X table through memory decoding, and wants it for MSI of any kind. */
@@ -104,18 +135,12 @@ static bool decodes_memory(const struct xen_pci_dev *dev)
 int xen_pirq_map_msi(struct xen_pirq *pirq, struct xen_pci_dev *dev)
 {
 	unsigned int pos;
-	int rc;
 
 	clear(pirq);
 	pos = xen_pci_find_cap(dev, PCI_CAP_MSI);
 	if (!pos || !decodes_memory(dev))
 		return -XEN_ENODEV;
-	rc = map_message(pirq, dev, 0, 0);
-	if (rc)
-		return rc;
-	pirq->control = (uint16_t)(pos + MSI_CONTROL);
-	pirq->enable = MSI_ENABLE;
-	return 0;
+	return map_message(pirq, dev, pos + MSI_CONTROL, MSI_ENABLE, 0, 0);
 }
 
 /* Where the scan saw the table's BAR; 0 when the table is not inside a claimed memory BAR. */
@@ -157,12 +182,7 @@ int xen_pirq_map_msix(struct xen_pirq *pirq, struct xen_pci_dev *dev, unsigned i
 	base = table_base(dev, pos, nr);
 	if (!base)
 		return -XEN_ENODEV;
-	rc = map_message(pirq, dev, entry, base);
-	if (rc)
-		return rc;
-	pirq->control = (uint16_t)(pos + MSIX_CONTROL);
-	pirq->enable = MSIX_ENABLE;
-	return 0;
+	return map_message(pirq, dev, pos + MSIX_CONTROL, MSIX_ENABLE, entry, base);
 }
 
 int xen_pirq_from_backend(struct xen_pirq *pirq, int number)
@@ -312,6 +332,7 @@ void xen_pirq_release(struct xen_pirq *pirq)
 		if (rc)
 			xen_port_log(XEN_LOG_ERROR, "PIRQ %d does not unmap: error %d", pirq->pirq,
 				     rc);
+		forget_message(pirq);
 	}
 	clear(pirq);
 }

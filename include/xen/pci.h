@@ -112,6 +112,7 @@ struct xen_pci_resource {
 
 struct xen_pci_host;
 struct xen_pci_sriov;
+struct xen_pirq;
 
 struct xen_pci_dev {
 	struct xen_pci_host *host;
@@ -130,6 +131,7 @@ struct xen_pci_dev {
 	bool followed;			/* a bridge whose bus numbers make sense */
 	struct xen_pci_sriov *sriov;	/* private: what a physical function's VFs look like */
 	uint16_t nr_messages;		/* private to pirq.c: bound MSI and MSI-X PIRQs */
+	struct xen_pirq *messages;	/* private to pirq.c: mapped MSI and MSI-X PIRQs */
 	bool intx_was_on;		/* private to pirq.c: give INTx back when they are gone */
 	struct xen_pci_resource res[XEN_PCI_NR_RES];
 };

@@ -37,7 +37,9 @@ struct xen_pirq {
 	bool enabled;	    /* messages of @dev are switched on for it */
 	uint16_t control;   /* config offset of the capability's control word; 0: not a message */
 	uint16_t enable;    /* enable bit in there */
+	uint16_t entry;	    /* MSI-X: number of the entry */
 	struct xen_pci_dev *dev; /* of a message mapped here */
+	struct xen_pirq *next;	 /* of @dev's messages mapped here */
 	void (*handler)(void *arg);
 	void *arg;
 };
@@ -46,6 +48,10 @@ struct xen_pirq {
  * Each of these three fills the whole of @pirq, whatever was in it: release first what is in use.
  * On error nothing is mapped, and releasing it is harmless. Besides the errors named: what Xen
  * refused; -XEN_EIO: Xen's answer or the config space makes no sense.
+ *
+ * A message that is mapped must stay where it is until released. Mapping is refused with -XEN_EBUSY
+ * where Xen would take another message of the device away from its user: MSI beside MSI-X, MSI or
+ * an MSI-X entry a second time.
  */
 
 /*

@@ -141,6 +141,34 @@ static void msix(void)
 	finish(&host, &before);
 }
 
+/* Xen would take the first message away from its user: one of a kind, and not MSI beside MSI-X. */
+static void taken_messages(void)
+{
+	struct xen_pirq first, second, third;
+
+	begin_with(nvme());
+	ck_assert_int_eq(xen_pirq_map_msi(&first, dev), 0);
+	ck_assert_int_eq(xen_pirq_map_msi(&second, dev), -XEN_EBUSY);
+	ck_assert_int_eq(xen_pirq_map_msix(&second, dev, 3), -XEN_EBUSY);
+	xen_pirq_release(&second);
+	ck_assert_uint_eq(model_pirqs(), 1);
+	xen_pirq_release(&first);
+
+	ck_assert_int_eq(xen_pirq_map_msix(&first, dev, 3), 0);
+	ck_assert_int_eq(xen_pirq_map_msix(&second, dev, 4), 0);
+	ck_assert_int_eq(xen_pirq_map_msix(&third, dev, 3), -XEN_EBUSY);
+	ck_assert_int_eq(xen_pirq_map_msi(&third, dev), -XEN_EBUSY);
+	xen_pirq_release(&first);
+	ck_assert_int_eq(xen_pirq_map_msi(&third, dev), -XEN_EBUSY);
+	ck_assert_int_eq(xen_pirq_map_msix(&third, dev, 3), 0);
+	xen_pirq_release(&second);
+	xen_pirq_release(&third);
+	ck_assert_int_eq(xen_pirq_map_msi(&first, dev), 0);
+	xen_pirq_release(&first);
+	ck_assert_uint_eq(model_pirqs(), 0);
+	finish(&host, &before);
+}
+
 static void no_messages(void)
 {
 	struct model_pci_function f = nvme();
@@ -356,6 +384,7 @@ static const struct unit_case cases[] = {
 	{"bad numbers are refused", bad_lines},
 	{"MSI is on while it is bound, INTx off", msi},
 	{"MSI-X is on while any entry is bound", msix},
+	{"a message that is taken is not mapped again (XSA-157)", taken_messages},
 	{"without a usable capability there are no messages", no_messages},
 	{"the table's place is not read again (XSA-337)", moved_bar},
 	{"a PHYSDEVOP that fails leaves nothing", physdev_fails},

@@ -197,8 +197,11 @@ static unsigned int exchange(struct xen_swiotlb_pool *pool, struct xen_swiotlb_s
 			todo[nr_todo++] = seg[i];
 		}
 	}
-	if (nr_todo)
-		xen_contiguous_create(pfn, nr_todo, order, bits, &done);
+	if (nr_todo) {
+		int err = xen_contiguous_create(pfn, nr_todo, order, bits, &done);
+
+		xen_store(&pool->refused, err == -XEN_ENOMEM ? 0 : err);
+	}
 	for (unsigned int i = 0; i < nr_todo; i++) {
 		if (i < done) {
 			todo[i]->exchanged = true;

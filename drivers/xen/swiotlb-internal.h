@@ -96,6 +96,7 @@ struct xen_swiotlb_pool {
 	uint64_t failed[NR_FAILURES];
 	uint64_t logged_at[NR_FAILURES]; /* 0: never */
 	unsigned int grow_order;	 /* the order that Xen could last serve */
+	int refused; /* what else than want of memory Xen last said to an exchange; 0: nothing */
 
 	struct xen_swiotlb_area area[];
 };

@@ -158,13 +158,19 @@ static void visit_top(const char *owner, uint64_t bytes, void *arg)
 	}
 }
 
-/* Which of the two sides has no memory: ours to hand over, or the machine's to give. */
-static const char *no_memory(void)
+/* Which of the two sides has no memory, ours to hand over or the machine's to give; or Xen has it
+ * and does not let this domain have it. */
+static const char *no_memory(const struct xen_swiotlb_pool *pool)
 {
 	void *page = xen_port_alloc_pages(XEN_SWIOTLB_MIN_SEGMENT_ORDER);
+	int refused = xen_load(&pool->refused);
 
 	if (page) {
 		xen_port_free_pages(page, XEN_SWIOTLB_MIN_SEGMENT_ORDER);
+		if (refused)
+			return refused == -XEN_EPERM
+				       ? "Xen lets this domain exchange no pieces so large"
+				       : "Xen refuses the exchange";
 		return "no machine memory in one piece below the pool's limit of address";
 	}
 	page = xen_port_alloc_pages(0);
@@ -174,8 +180,8 @@ static const char *no_memory(void)
 	return "guest memory fragmented";
 }
 
-static const char *cause(const struct xen_swiotlb_stats *stats, enum swiotlb_failure why,
-			 size_t size)
+static const char *cause(const struct xen_swiotlb_pool *pool, const struct xen_swiotlb_stats *stats,
+			 enum swiotlb_failure why, size_t size)
 {
 	switch (why) {
 	case FAIL_TOO_BIG:
@@ -183,7 +189,7 @@ static const char *cause(const struct xen_swiotlb_stats *stats, enum swiotlb_fai
 	case FAIL_NO_PLACEMENT:
 		return "no address satisfies the device's boundary and alignment";
 	case FAIL_NO_MEMORY:
-		return no_memory();
+		return no_memory(pool);
 	default:
 		return stats->bytes - stats->bytes_used >= size ? "pool fragmented at its limit"
 								: "pool full at its limit";
@@ -226,7 +232,7 @@ void xen_swiotlb_failed(struct xen_swiotlb_pool *pool, enum swiotlb_failure why,
 	xen_port_log(XEN_LOG_ERROR,
 		     "swiotlb: %s: no bounce buffer of %zu bytes: %s (%u-bit pool: %llu of %llu "
 		     "bytes used, most by %s: %llu)",
-		     owner, size, cause(&stats, why, size), pool->bits,
+		     owner, size, cause(pool, &stats, why, size), pool->bits,
 		     (unsigned long long)stats.bytes_used, (unsigned long long)stats.bytes,
 		     top.owner, (unsigned long long)top.bytes);
 }

@@ -87,7 +87,8 @@ struct xen_swiotlb_pool *xen_swiotlb_pool_get(uint64_t mask, int *err);
  * -XEN_EFAULT   part of the original is not populated RAM (not counted)
  * -XEN_ENOSPC   the pool is at its limit and full, or too fragmented; also while another CPU is
  *		 still making the last segments below the limit
- * -XEN_ENOMEM   the pool may grow but neither guest nor machine has memory for it
+ * -XEN_ENOMEM   the pool may grow but guest or machine has no memory for it, or Xen does not let
+ *		 this domain exchange pieces of that order; the log says which
  */
 int xen_swiotlb_map_single(struct xen_swiotlb_pool *pool, const struct xen_dma_limits *limits,
 			   const char *owner, paddr_t orig, size_t size, enum xen_dma_dir dir,

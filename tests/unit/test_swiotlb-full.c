@@ -101,6 +101,35 @@ static void no_machine_memory(void)
 	dma_stop();
 }
 
+/* There is memory, but Xen does not let this domain have it in pieces: no want of memory. */
+static void refused_by_xen(void)
+{
+	static const struct xen_swiotlb_config config = {
+		.max_segment_order = XEN_SWIOTLB_MIN_SEGMENT_ORDER,
+	};
+	struct xen_swiotlb_pool *pool;
+	char *buf;
+
+	dma_start(NULL);
+	ck_assert_int_eq(xen_swiotlb_configure(&config), 0);
+	pool = pool_of(28);
+	buf = buffer(4096);
+	model_fail(MODEL_MEMORY_OP, 1, -XEN_EPERM);
+	ck_assert_int_eq(pool_try_map(pool, &bits28, buf, 100), -XEN_ENOMEM);
+	last_log_says("Xen lets this domain exchange no pieces so large");
+	model_clock_advance(2000000000);
+	model_fail(MODEL_MEMORY_OP, 1, -XEN_EFAULT);
+	ck_assert_int_eq(pool_try_map(pool, &bits28, buf, 100), -XEN_ENOMEM);
+	last_log_says("Xen refuses the exchange");
+	model_clock_advance(2000000000);
+	model_fail(MODEL_MEMORY_OP, 1, -XEN_ENOMEM);
+	ck_assert_int_eq(pool_try_map(pool, &bits28, buf, 100), -XEN_ENOMEM);
+	last_log_says("no machine memory");
+	ck_assert_int_eq(pool_try_map(pool, &bits28, buf, 100), 0);
+	buffer_free(buf, 4096);
+	dma_stop();
+}
+
 static void no_guest_memory(void)
 {
 	struct xen_swiotlb_pool *pool;
@@ -200,6 +229,7 @@ static const struct unit_case cases[] = {
 	{"what cannot be placed is refused", too_big_and_no_place},
 	{"a full and a fragmented pool say so", full_and_fragmented},
 	{"a machine without memory says so", no_machine_memory},
+	{"a refusal of Xen's is not taken for want of memory", refused_by_xen},
 	{"a guest without memory says so", no_guest_memory},
 	{"one line a second for each cause", one_line_a_second},
 	{"each holder is named once", holders_are_named_once},

@@ -23,6 +23,7 @@ static bool limits_valid(const struct xen_dma_limits *l)
 int xen_dma_dev_init(struct xen_dma_dev *dev, const char *name, const struct xen_dma_ops *ops,
 		     const struct xen_dma_limits *limits)
 {
+	static uint64_t users;
 	struct xen_dma_limits l = {.mask = 0xffffffff};
 
 	if (limits)
@@ -31,6 +32,7 @@ int xen_dma_dev_init(struct xen_dma_dev *dev, const char *name, const struct xen
 		l.coherent_mask = l.mask;
 	if (!ops || !limits_valid(&l))
 		return -XEN_EINVAL;
+	l.user = xen_fetch_add(&users, 1) + 1;
 	*dev = (struct xen_dma_dev){.name = name ? name : "?", .limits = l, .ops = ops};
 	return 0;
 }

@@ -61,7 +61,7 @@ static struct xen_swiotlb_segment *get_descriptor(struct xen_swiotlb_pool *pool,
 		struct xen_swiotlb_slot *slot = &seg->slot[i];
 
 		slot->index = (uint16_t)i;
-		slot->owner = NULL; /* nobody's: zeroed before its first use */
+		slot->user = 0; /* nobody's: zeroed before its first use */
 		slot->dirty = SLOT_SIZE;
 		slot->free_order = NOT_IN_LIST;
 		xen_store(&slot->head, NO_HEAD);

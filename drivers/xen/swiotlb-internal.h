@@ -42,15 +42,17 @@ struct xen_swiotlb_slot {
 		struct xen_swiotlb_slot *next; /* first slot of a free block: list or stack */
 		void *orig;		       /* first slot of a mapping: the caller's buffer */
 	};
-	struct xen_swiotlb_slot **link; /* what points here; listed blocks */
-	/* Who has the slot or had it last. Only compared, never read through, once it is free. */
-	const char *owner;
+	union {
+		struct xen_swiotlb_slot **link; /* first slot of a listed block: what points here */
+		const char *owner;		/* first slot of a mapping */
+	};
+	uint64_t user;	 /* whose device has the slot or had it last; 0: not known */
 	uint32_t size;	 /* first slot of a mapping: bytes */
 	uint16_t count;	 /* likewise: slots */
 	uint16_t offset; /* likewise: of the buffer in this slot */
 	uint16_t index;	 /* of this slot in its segment */
 	uint16_t head;	 /* index of the mapping's first slot, or NO_HEAD */
-	/* Bytes of the slot from here on are zero as far as its last owner's mappings go. */
+	/* Bytes of the slot from here on are zero as far as its last user's mappings go. */
 	uint16_t dirty;
 	uint8_t free_order;
 	uint8_t dir; /* first slot of a mapping */

@@ -6,8 +6,8 @@
  * Stale data. A mapping's slots are initialised before their address is known to anybody: the
  * buffer with the original, the rest of its first and last slot with zeroes. Zeroing is left out
  * where the bytes are known to be zero: each slot remembers up to where its last mapping wrote,
- * and whose that was. A slot that changes hands is zeroed whole, since a device may have written
- * beside its buffer.
+ * and which device that was for. A slot that changes hands is zeroed whole, since a device may have
+ * written beside its buffer.
  *
  * Copying happens outside the lock: the slots belong to the mapping by then.
  */
@@ -82,7 +82,7 @@ static inline struct place place_buffer(const struct xen_swiotlb_pool *pool,
 static inline __attribute__((always_inline)) struct claim claim(struct xen_swiotlb_area *area,
 								struct place place, void *orig,
 								uint32_t size, const char *owner,
-								enum xen_dma_dir dir)
+								uint64_t user, enum xen_dma_dir dir)
 {
 	struct xen_swiotlb_slot *head = swiotlb_take_hot(area, place.order, place.count), *last;
 	struct claim c = {NULL, 0, 0};
@@ -98,22 +98,23 @@ static inline __attribute__((always_inline)) struct claim claim(struct xen_swiot
 
 	c.head = head;
 	c.before = place.offset;
-	if (head->owner == owner && head->dirty < place.offset)
+	if (user && head->user == user && head->dirty < place.offset)
 		c.before = head->dirty;
 	c.behind = (uint16_t)(SLOT_SIZE - end);
-	if (last->owner == owner)
+	if (user && last->user == user)
 		c.behind = last->dirty > end ? (uint16_t)(last->dirty - end) : 0;
 
 	for (struct xen_swiotlb_slot *slot = head; slot != last; slot++) {
-		slot->owner = owner;
+		slot->user = user;
 		slot->dirty = SLOT_SIZE;
 		xen_store(&slot->head, head->index);
 	}
-	last->owner = owner;
+	last->user = user;
 	last->dirty = (uint16_t)end;
 	xen_store(&last->head, head->index);
 
 	head->orig = orig;
+	head->owner = owner;
 	xen_store(&head->size, size);
 	xen_store(&head->offset, place.offset);
 	head->count = place.count;
@@ -127,7 +128,8 @@ static inline __attribute__((always_inline)) struct claim claim(struct xen_swiot
 static __attribute__((noinline)) struct claim claim_elsewhere(struct xen_swiotlb_pool *pool,
 							      struct place place, void *orig,
 							      uint32_t size, const char *owner,
-							      enum xen_dma_dir dir, int *err)
+							      uint64_t user, enum xen_dma_dir dir,
+							      int *err)
 {
 	unsigned int order = place.order > PAGE_SLOT_ORDER ? place.order - PAGE_SLOT_ORDER : 0;
 	struct xen_swiotlb_area *area = swiotlb_own_area(pool);
@@ -139,7 +141,7 @@ static __attribute__((noinline)) struct claim claim_elsewhere(struct xen_swiotlb
 	for (unsigned int look = 0; look < 2; look++) {
 		for (unsigned int a = 0; a <= pool->area_mask && !c.head; a++) {
 			flags = xen_port_lock(&pool->area[a].lock);
-			c = claim(&pool->area[a], place, orig, size, owner, dir);
+			c = claim(&pool->area[a], place, orig, size, owner, user, dir);
 			xen_port_unlock(&pool->area[a].lock, flags);
 		}
 		if (c.head || look)
@@ -150,7 +152,7 @@ static __attribute__((noinline)) struct claim claim_elsewhere(struct xen_swiotlb
 		/* Attach and claim in one go, or others may use it all up. */
 		flags = xen_port_lock(&area->lock);
 		xen_swiotlb_attach(area, list);
-		c = claim(area, place, orig, size, owner, dir);
+		c = claim(area, place, orig, size, owner, user, dir);
 		xen_port_unlock(&area->lock, flags);
 		XEN_ASSERT(c.head);
 		break;
@@ -218,10 +220,11 @@ int xen_swiotlb_map_single(struct xen_swiotlb_pool *pool, const struct xen_dma_l
 
 	area = swiotlb_own_area(pool);
 	flags = xen_port_lock(&area->lock);
-	c = claim(area, place, va, (uint32_t)size, owner, dir);
+	c = claim(area, place, va, (uint32_t)size, owner, limits->user, dir);
 	xen_port_unlock(&area->lock, flags);
 	if (unlikely(!c.head)) {
-		c = claim_elsewhere(pool, place, va, (uint32_t)size, owner, dir, &err);
+		c = claim_elsewhere(pool, place, va, (uint32_t)size, owner, limits->user, dir,
+				    &err);
 		if (!c.head)
 			return failed(pool, owner, size, err);
 	}

@@ -53,6 +53,9 @@ struct xen_dma_limits {
 	uint64_t boundary_mask;	 /* 2^n - 1: no piece crosses a multiple of 2^n, n >= 12; 0: none */
 	uint64_t min_align_mask; /* 2^n - 1, n <= 16: address bits that a bounce must keep; 0: none
 				  */
+	/* Set by xen_dma_dev_init(): a number that no other device ever had. What this device may
+	 * have written beside its buffers is left where only it will see it; 0: always zeroed. */
+	uint64_t user;
 };
 
 struct xen_swiotlb_pool;

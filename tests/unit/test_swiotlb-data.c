@@ -31,7 +31,6 @@ static void padding_is_clean(dma_addr_t dma, size_t size, const void *orig, uint
  */
 static void no_stale_data(void)
 {
-	static const char *const owners[] = {"victim", "spy"};
 	static const uint64_t aligns[] = {0, 511, 4095};
 	static uint8_t poison[64 * KIB], stray[64 * KIB];
 	struct xen_swiotlb_pool *pool;
@@ -44,9 +43,10 @@ static void no_stale_data(void)
 	memset(poison, 0xee, sizeof(poison));
 	memset(stray, 0xbb, sizeof(stray));
 	for (unsigned int i = 0; i < 4000; i++) {
-		const char *owner = owners[unit_random(&rng) % 2];
+		bool spy = unit_random(&rng) % 2;
 		struct xen_dma_limits l = {.mask = MASK(28),
-					   .min_align_mask = aligns[unit_random(&rng) % 3]};
+					   .min_align_mask = aligns[unit_random(&rng) % 3],
+					   .user = spy ? 2 : 1};
 		size_t size = 1 + unit_random(&rng) % (i % 4 ? 3000 : 30000);
 		char *orig = buf + unit_random(&rng) % 8192;
 		enum xen_dma_dir dir = unit_random(&rng) % 3;
@@ -54,17 +54,18 @@ static void no_stale_data(void)
 		dma_addr_t dma;
 
 		memset(orig, 0x5a, size);
-		dma = pool_map(pool, &l, owner, orig, size, dir);
-		padding_is_clean(dma, size, orig, owner == owners[1] ? 0xbb : 0);
+		dma = pool_map(pool, &l, "dev", orig, size, dir);
+		padding_is_clean(dma, size, orig, spy ? 0xbb : 0);
 		device_write(dma, poison, size);
-		if (owner == owners[1] && unit_random(&rng) % 2) {
+		if (spy && unit_random(&rng) % 2) {
 			/* Beside its buffer, too: it will be shown this itself at most. */
 			dma_addr_t start = dma & ~(SLOT - 1);
 
 			device_write(start, stray, ((dma + size + SLOT - 1) & ~(SLOT - 1)) - start);
 			ck_assert(xen_swiotlb_unmap_single(dma, size, dir, skip));
 			memset(orig, 0x5a, size);
-			dma = pool_map(pool, &l, owners[0], orig, size, dir);
+			l.user = 1;
+			dma = pool_map(pool, &l, "dev", orig, size, dir);
 			padding_is_clean(dma, size, orig, 0);
 			device_write(dma, poison, size);
 		}
@@ -81,6 +82,8 @@ static void no_stale_data(void)
 /* The spy maps where the victim was, without writing anything itself. */
 static void nothing_of_the_previous_owner(void)
 {
+	static const struct xen_dma_limits victim = {.mask = MASK(28), .user = 1};
+	static const struct xen_dma_limits spy = {.mask = MASK(28), .user = 2};
 	struct xen_swiotlb_pool *pool;
 	uint8_t secret[SLOT], seen[SLOT];
 	char *a, *b;
@@ -94,9 +97,9 @@ static void nothing_of_the_previous_owner(void)
 	memset(b, 0, 4096);
 	memset(secret, 's', sizeof(secret));
 	for (size_t size = 1; size < SLOT; size += 61) {
-		da = pool_map(pool, &bits28, "victim", a, SLOT, XEN_DMA_TO_DEVICE);
+		da = pool_map(pool, &victim, "victim", a, SLOT, XEN_DMA_TO_DEVICE);
 		ck_assert(xen_swiotlb_unmap_single(da, SLOT, XEN_DMA_TO_DEVICE, false));
-		db = pool_map(pool, &bits28, "spy", b, size, XEN_DMA_FROM_DEVICE);
+		db = pool_map(pool, &spy, "spy", b, size, XEN_DMA_FROM_DEVICE);
 		ck_assert_uint_eq(da, db); /* it is the same slot */
 		device_read(db, seen, SLOT);
 		for (size_t i = 0; i < SLOT; i++)
@@ -106,6 +109,42 @@ static void nothing_of_the_previous_owner(void)
 	}
 	buffer_free(a, 4096);
 	buffer_free(b, 4096);
+	dma_stop();
+}
+
+/* Drivers give their devices one name, and a device's structure is used again for the next. */
+static void devices_are_not_told_by_name(void)
+{
+	static const char name[] = "edu";
+	struct xen_dma_dev first, second;
+	uint8_t note[SLOT], seen[SLOT];
+	dma_addr_t dma, again;
+	char *buf;
+
+	dma_start(NULL);
+	buf = buffer(4096);
+	memset(buf, 0, 4096);
+	memset(note, 'n', sizeof(note));
+	for (unsigned int reuse = 0; reuse < 2; reuse++) {
+		struct xen_dma_dev *next = reuse ? &first : &second;
+
+		ck_assert_int_eq(xen_dma_dev_init(&first, name, &xen_swiotlb_dma_ops, &bits28), 0);
+		dma = xen_dma_map_single(&first, buf, 1, XEN_DMA_FROM_DEVICE, 0);
+		ck_assert(xen_swiotlb_is_bounce(dma));
+		device_write(dma, note, SLOT); /* beside its buffer */
+		xen_dma_unmap(&first, dma, 1, XEN_DMA_FROM_DEVICE, 0);
+		xen_dma_dev_fini(&first);
+		ck_assert_int_eq(xen_dma_dev_init(next, name, &xen_swiotlb_dma_ops, &bits28), 0);
+		again = xen_dma_map_single(next, buf, 1, XEN_DMA_TO_DEVICE, 0);
+		ck_assert_uint_eq(again, dma); /* it is the same slot */
+		device_read(again, seen, SLOT);
+		for (size_t i = 1; i < SLOT; i++)
+			if (seen[i])
+				ck_abort_msg("the next device sees byte %zu of the first", i);
+		xen_dma_unmap(next, again, 1, XEN_DMA_TO_DEVICE, 0);
+		xen_dma_dev_fini(next);
+	}
+	buffer_free(buf, 4096);
 	dma_stop();
 }
 
@@ -313,6 +352,7 @@ static const struct unit_case cases[] = {
 	{"CVE-2022-0854: a device sees its buffer and zeroes", no_stale_data},
 	{"CVE-2022-0854: nothing of a slot's previous owner is left",
 	 nothing_of_the_previous_owner},
+	{"a device is told by more than its name", devices_are_not_told_by_name},
 	{"a device that writes 3 bytes of 4 KiB changes 3 bytes", three_bytes},
 	{"all directions and partial syncs agree with flat memory", flat_memory},
 	{"a sync is cut to its mapping", sync_is_cut},

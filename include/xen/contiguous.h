@@ -16,8 +16,10 @@
  * that cannot be hidden is a region whose kernel mapping Xen refuses to restore; the library
  * panics then, for the kernel would fault on the page in any case.
  *
- * Limits (Xen common/memory.c max_order()): order at most 9 in a domU, 12 with I/O memory, 18 in
- * the control domain, by default; beyond it -XEN_EPERM.
+ * Orders: the library takes 0 to 18, the most that any domain may have, and Xen decides
+ * (common/memory.c max_order(), option memop-max-order): by default up to 9 in a domU, 12 with
+ * devices, 18 in the control domain. Above either limit -XEN_EPERM. XEN_CONTIGUOUS_MAX_ORDER is
+ * what every domain may have by default, and the most that the library itself asks for.
  *
  * Context: any; a region of order 9 costs some 1,500 PTE updates, so think twice in an interrupt.
  * Scratch memory of 24 to 32 bytes a page comes from the port for the length of the call: up to

@@ -9,10 +9,11 @@
 #include <xen/p2m.h>
 
 #include "boot.h"
+#include "map.h"
 #include "reckon.h"
 #include "verdict.h"
 
-static uint64_t resources_checked, nothing_beside;
+static uint64_t resources_checked, tracked, largest, nothing_beside;
 
 static void check_beside(uint64_t pfn, const char *name)
 {
@@ -45,6 +46,8 @@ static void check_resource(const struct xen_pci_resource *res)
 		check_beside(first - 1, name);
 	check_beside(last + 1, name);
 	resources_checked++;
+	tracked += first < xen_p2m.nr;
+	largest = res->size > largest ? res->size : largest;
 }
 
 /* Every identity range is one that the reckoning knows, and holds no RAM. */
@@ -67,10 +70,11 @@ static void check_ranges(void)
 
 void scenario_identity(void)
 {
+	char size[MAP_SIZE_MAX];
 	const struct xen_pci_dev *dev;
 	unsigned int i;
 
-	resources_checked = nothing_beside = 0;
+	resources_checked = tracked = largest = nothing_beside = 0;
 	check(!guest_host.nr_conflicts, "%u resources are in conflict", guest_host.nr_conflicts);
 	for (dev = guest_host.devices; dev; dev = dev->next)
 		for (i = 0; i < XEN_PCI_NR_RES; i++)
@@ -79,8 +83,9 @@ void scenario_identity(void)
 		check_resource(&guest_host.aperture[i]);
 	check(resources_checked, "no device has memory");
 	check_ranges();
-	note("%lu BARs and windows; INVALID beside them at %lu places", resources_checked,
-	     nothing_beside);
+	note("%lu BARs and windows, %lu inside the tracked PFNs, the largest %s, INVALID beside "
+	     "them at %lu places",
+	     resources_checked, tracked, map_size_text(largest, size), nothing_beside);
 }
 
 #define MAX_HOTPLUG 16

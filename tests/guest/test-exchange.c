@@ -71,7 +71,8 @@ static bool intact(const struct region *region)
 		     region->order, region->width);
 }
 
-static void make(struct region *region, struct random *random)
+/* False: nothing came of it, for lack of memory. */
+static bool make(struct region *region, struct random *random)
 {
 	unsigned int w = (unsigned int)random_below(random, ARRAY_LEN(widths));
 	dma_addr_t dma = 0;
@@ -82,7 +83,7 @@ static void make(struct region *region, struct random *random)
 	region->va = xen_port_alloc_pages(region->order);
 	if (!region->va) {
 		tally.no_pages++;
-		return;
+		return false;
 	}
 	fill(region, random);
 	err = xen_create_contiguous_region(xen_port_virt_to_pfn(region->va), region->order,
@@ -91,7 +92,7 @@ static void make(struct region *region, struct random *random)
 		tally.made[w]++;
 		check_contiguous(region, dma);
 		fill(region, random);
-		return;
+		return true;
 	}
 	/* A refusal leaves everything as it was, content included. */
 	check(err == -XEN_ENOMEM, "order %u, %u bits: refused with %d", region->order,
@@ -100,6 +101,7 @@ static void make(struct region *region, struct random *random)
 	intact(region);
 	xen_port_free_pages(region->va, region->order);
 	region->va = NULL;
+	return false;
 }
 
 static void undo(struct region *region, struct random *random)
@@ -116,18 +118,20 @@ static void undo(struct region *region, struct random *random)
 	region->va = NULL;
 }
 
+/* @nr regions are made and undone, among refusals; most steps would do, if all were refused. */
 static void random_order(struct random *random, uint64_t nr)
 {
-	uint64_t i;
+	uint64_t made = 0, steps = 0, i;
 
-	for (i = 0; i < nr && !verdict_failed(); i++) {
+	while (made < nr && steps++ < 10 * nr && !verdict_failed()) {
 		struct region *region = &regions[random_below(random, NR_REGIONS)];
 
 		if (region->va)
 			undo(region, random);
 		else
-			make(region, random);
+			made += make(region, random);
 	}
+	check(made == nr, "%lu of %lu regions could be made", made, nr);
 	for (i = 0; i < NR_REGIONS; i++)
 		if (regions[i].va)
 			undo(&regions[i], random);
@@ -164,6 +168,29 @@ static void each_once(struct random *random)
 				fill(&region, random);
 			undo(&region, random);
 		}
+	}
+}
+
+/* Above what the bounce pools use Xen decides: the regions of order 10 that it gives or refuses. */
+static void check_order_10(struct random *random)
+{
+	struct region region = {.order = 10, .va = xen_port_alloc_pages(10)};
+	dma_addr_t dma = 0;
+	int err;
+
+	if (!check(region.va, "no pages of order 10"))
+		return;
+	fill(&region, random);
+	err = xen_create_contiguous_region(xen_port_virt_to_pfn(region.va), 10, 32, &dma);
+	note("order 10: %s (%d)", err ? "refused" : "made", err);
+	if (err) {
+		check(err == -XEN_EPERM, "order 10: %d, not -EPERM", err);
+		intact(&region);
+		xen_port_free_pages(region.va, region.order);
+	} else {
+		check_contiguous(&region, dma);
+		fill(&region, random);
+		undo(&region, random);
 	}
 }
 
@@ -206,6 +233,7 @@ static void check_refusals(uint64_t owned)
 	check(err == -XEN_EINVAL, "12 address bits: %d", err);
 	err = xen_create_contiguous_region(mk_pfn(XEN_INVALID_FRAME - 5), 0, 0, NULL);
 	check(err < 0, "a PFN that does not exist was exchanged");
+	check_order_10(&random);
 	err = (int)exchange_of_order(19);
 	check(err == -XEN_EPERM, "Xen on order 19: %d, not -EPERM", err);
 	intact(&region);

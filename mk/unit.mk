@@ -8,10 +8,11 @@ UNITS := ranges p2m mmu contiguous setup balloon swiotlb swiotlb-data \
 	swiotlb-full swiotlb-grow coherent dma dma-limits dma-sg dma-debug pci pci-claims \
 	pci-express pci-faults pirq format pages \
 	model model-domain model-event model-exchange model-grant model-memory model-mmu model-pci \
-	model-pgtable model-port
-MODEL_SRC := $(addprefix tests/model/,buddy.c check.c domain.c event.c evtchn_op.c exchange.c \
-	frames.c grant.c grant_copy.c grant_map.c hypercall.c lock.c log.c machine.c memory_op.c \
-	misc.c mmu.c mmu_op.c object.c pci.c pgtable.c physdev.c port.c)
+	model-pgtable model-port model-rules
+MODEL_SRC := $(addprefix tests/model/,argument.c breach.c buddy.c check.c domain.c event.c \
+	evtchn_op.c exchange.c frames.c grant.c grant_copy.c grant_map.c hypercall.c lock.c log.c \
+	machine.c memory_op.c misc.c mmu.c mmu_op.c object.c pci.c pgtable.c physdev.c port.c \
+	shared.c trap.c)
 
 $(HOST)/libhosted.a: $(call host_obj,$(LIB_SRC) $(MODEL_SRC))
 	$(Q)rm -f $@ && $(AR) rcs $@ $^

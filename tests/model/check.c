@@ -23,6 +23,8 @@ void model_start(const struct model_params *params)
 	model.running = true;
 	model_log_reset();
 	lock_reset();
+	trap_start();
+	shared_start();
 	machine_start();
 	domain_start();
 	port_start();

@@ -156,6 +156,8 @@ void xen_port_event_unbind(evtchn_port_t port)
 {
 	if (!channel_valid(port))
 		model_breach("xen_port_event_unbind: there is no port %u", port);
+	if (lock_depth())
+		model_breach("xen_port_event_unbind: waits for the handler, but a lock is held");
 	pthread_mutex_lock(&channel_lock);
 	if (in_handler && channel[port].running)
 		model_breach("xen_port_event_unbind: called by the handler it would wait for");

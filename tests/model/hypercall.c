@@ -91,6 +91,7 @@ static long dispatch(const struct multicall_entry *c)
 	if (!domain_first_acts() && c->op != __HYPERVISOR_event_channel_op &&
 	    c->op != __HYPERVISOR_grant_table_op)
 		model_breach("model: other domains have grants and event channels only");
+	argument_check(c);
 	if (model_counts(kinds[c->op], &err))
 		return err;
 	switch (c->op) {
@@ -163,6 +164,7 @@ int hypercall_multicall(struct multicall_entry *calls, unsigned int count)
 
 	model_enter();
 	model.hypercalls++;
+	argument_range("multicall", calls, count * sizeof(*calls), true);
 	if (!model_counts(MODEL_MULTICALL, &rc)) {
 		for (unsigned int i = 0; i < count; i++)
 			calls[i].result = (xen_ulong_t)dispatch(&calls[i]);

@@ -111,8 +111,9 @@ void model_leave(void); /* then delivers events that are due */
 /* Count a call of @kind; true when it has to fail, with *@err the error. */
 bool model_counts(enum model_call kind, long *err);
 
-/* log.c: a broken rule or a broken test ends the process, with the log printed. */
+/* breach.c: a broken rule or a broken test ends the process, with the log printed. */
 void model_breach(const char *rule, ...) __attribute__((noreturn, format(printf, 1, 2)));
+/* log.c */
 void model_log_reset(void);
 void model_log_dump(void);
 void model_console(const char *line);
@@ -189,6 +190,7 @@ int mmu_grant_unmap(uint64_t va, uint64_t mfn, bool write);
 
 /* port.c, object.c, lock.c */
 void port_start(void);
+bool port_page_is_free(uint64_t pfn); /* given back, and not handed out again */
 void object_start(void);
 void object_count(struct model_allocs *allocs);
 void lock_reset(void);
@@ -201,6 +203,28 @@ domid_t model_domid(void); /* of the domain that this thread acts as */
 bool domain_first_acts(void);
 bool domain_is_dead(unsigned int index);
 void domain_lost_frame(unsigned int index); /* a dead one's */
+
+/* argument.c: is what a hypercall is given memory of the guest? Else a breach. */
+void argument_check(const struct multicall_entry *call);
+void argument_range(const char *what, const void *start, uint64_t size, bool write);
+
+/*
+ * trap.c: pages whose every access is seen. @before is called while the page is untouched (a read
+ * will find what is put there by another mapping), @after when the access has been made.
+ */
+struct trap {
+	uint8_t *start;
+	size_t size; /* whole pages */
+	void (*before)(void *arg, size_t offset, size_t size, bool write);
+	void (*after)(void *arg, size_t offset, size_t size, bool write);
+	void *arg;
+};
+void trap_add(const struct trap *trap);
+/* False: there was none. */
+bool trap_remove(const void *start);
+bool trap_covers(const void *page);
+void trap_start(void);
+void shared_start(void);
 
 /* event.c, physdev.c, pci.c */
 /* May Xen set up a message of this function? 0 or Xen's error. */

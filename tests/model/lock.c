@@ -2,7 +2,7 @@
 /*
  * The port's locks, with the rules of port.h checked: not recursive, released by the holder, in the
  * reverse order of taking (interrupts nest), and never in two orders by anybody: the order in which
- * two locks were first held together binds from then on.
+ * two locks were first held together binds from then on, also by way of a third.
  */
 #include <sched.h>
 #include <string.h>
@@ -22,16 +22,27 @@ static struct {
 } orders[MAX_ORDERS];
 static unsigned int nr_orders;
 
+/* Was @inner ever taken inside @outer, or inside something that was? */
+static bool is_inside(const struct xen_lock *inner, const struct xen_lock *outer,
+		      unsigned int depth)
+{
+	for (unsigned int i = 0; i < nr_orders; i++)
+		if (orders[i].outer == outer &&
+		    (orders[i].inner == inner ||
+		     (depth && is_inside(inner, orders[i].inner, depth - 1))))
+			return true;
+	return false;
+}
+
 static void check_order(const struct xen_lock *outer, const struct xen_lock *inner)
 {
 	bool known = false;
 
 	pthread_mutex_lock(&orders_lock);
-	for (unsigned int i = 0; i < nr_orders; i++) {
-		if (orders[i].outer == inner && orders[i].inner == outer)
-			model_breach("xen_port_lock: two locks are taken in both orders");
+	for (unsigned int i = 0; i < nr_orders; i++)
 		known |= orders[i].outer == outer && orders[i].inner == inner;
-	}
+	if (!known && is_inside(outer, inner, MAX_HELD))
+		model_breach("xen_port_lock: two locks are taken in both orders");
 	if (!known && nr_orders < MAX_ORDERS) {
 		orders[nr_orders].outer = outer;
 		orders[nr_orders++].inner = inner;

@@ -156,19 +156,6 @@ bool model_expect_panic(void (*fn)(void *arg), void *arg)
 	return panicked;
 }
 
-void model_breach(const char *rule, ...)
-{
-	char text[LINE];
-	va_list ap;
-
-	va_start(ap, rule);
-	vsnprintf(text, sizeof(text), rule, ap);
-	va_end(ap);
-	model_log_dump();
-	fprintf(stderr, "model: %s\n", text);
-	abort();
-}
-
 /* A test that fails leaves by exit(), one that crashes by a signal: show the log in both. */
 static void on_bad_exit(int status, void *arg)
 {

@@ -145,6 +145,26 @@ const char *model_last_log(void);
 bool model_expect_panic(void (*fn)(void *arg), void *arg);
 
 /*
+ * Run @fn, which must break a rule, in a process of its own: true if the rule's name (what a breach
+ * prints) begins with @rule. What else happened instead is printed.
+ */
+bool model_expect_breach(void (*fn)(void *arg), void *arg, const char *rule);
+
+/*
+ * Memory shared with another domain that does what it likes with it: bytes [@offset,
+ * @offset + @size) of the page at @page (mapped in the kernel's address space) may be read once.
+ * To read a byte a second time is a breach, "shared memory ...", until the other side is said to
+ * have written it anew. Bytes that nobody asked to have watched are free.
+ */
+void model_shared_watch(void *page, size_t offset, size_t size);
+/* The other side has written them: they may be read, once, again. */
+void model_shared_renew(void *page, size_t offset, size_t size);
+/* How often a byte of a watched page has been read since it was watched or renewed. */
+unsigned int model_shared_reads(void *page, size_t offset);
+/* Stop watching the page; necessary before it is freed or unmapped. */
+void model_shared_unwatch(void *page);
+
+/*
  * Model PCI: config space of functions given by the test, with real BAR sizing semantics.
  */
 struct model_pci_bar {

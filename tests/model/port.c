@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The hosted port: pages from the domain's own RAM by a buddy allocator over PFNs, lowest first,
- * address space for MMIO, the CPU number and the clock. Freed and fresh pages hold rubbish. Misuse
- * (freeing twice, with another order, or a page whose mapping is not there) is a breach. PFNs that
- * are not mapped when their turn comes were moved or ballooned by the library: they are left out.
+ * address space for MMIO, the CPU number and the clock. Fresh pages hold rubbish, freed ones are
+ * out of reach. Misuse (freeing twice, with another order, or a page whose mapping is not there) is
+ * a breach. PFNs that are not mapped when their turn comes were moved or ballooned by the library:
+ * they are left out.
  */
 #include <string.h>
+#include <sys/mman.h>
 
 #include <model/internal.h>
 
@@ -15,6 +17,7 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct buddy pages;
 static uint8_t *allocated; /* by first PFN: order + 1 */
+static uint8_t *freed;	   /* by PFN: given back, so not to be touched */
 static uint64_t nr_pages_live, nr_vm_live;
 static uint32_t *vm_run; /* length of an area of the VM space, by its first page */
 static uint64_t clock_ns;
@@ -26,6 +29,7 @@ void port_start(void)
 
 	buddy_init(&pages, model.direct_pages, false);
 	allocated = model_reserve(model.direct_pages);
+	freed = model_reserve(model.direct_pages);
 	vm_run = model_reserve(model.vm_pages * sizeof(*vm_run));
 	list_end = model.list_pfn + model.list_pages;
 	buddy_free(&pages, FIRST_PFN, model.list_pfn - FIRST_PFN);
@@ -72,6 +76,28 @@ static bool told_to_fail(enum model_call kind)
 	return fail;
 }
 
+/*
+ * Freed pages are out of reach until they are handed out again. That the process may run out of
+ * mappings for this is no fault: the pages then stay within reach.
+ */
+static void set_freed(uint64_t pfn, unsigned int order, bool now)
+{
+	bool any = false;
+
+	for (uint64_t i = 0; i < 1ULL << order; i++) {
+		any |= freed[pfn + i] != now;
+		freed[pfn + i] = now;
+	}
+	if (any &&
+	    mprotect(direct(pfn), XEN_PAGE_SIZE << order, now ? PROT_NONE : PROT_READ | PROT_WRITE))
+		memset(freed + pfn, 0, 1UL << order);
+}
+
+bool port_page_is_free(uint64_t pfn)
+{
+	return pfn < model.direct_pages && freed[pfn];
+}
+
 void *xen_port_alloc_pages(unsigned int order)
 {
 	uint32_t pfn;
@@ -84,6 +110,7 @@ void *xen_port_alloc_pages(unsigned int order)
 	if (pfn != NONE) {
 		allocated[pfn] = (uint8_t)(order + 1);
 		nr_pages_live += 1ULL << order;
+		set_freed(pfn, order, false);
 	}
 	pthread_mutex_unlock(&lock);
 	return pfn == NONE ? NULL : memset(direct(pfn), 0xa5, XEN_PAGE_SIZE << order);
@@ -114,6 +141,7 @@ void xen_port_free_pages(void *va, unsigned int order)
 			     (unsigned long long)pfn, order);
 	memset(va, 0x6b, XEN_PAGE_SIZE << order);
 	lock_forget(va, XEN_PAGE_SIZE << order);
+	set_freed(pfn, order, true);
 	allocated[pfn] = NO_ORDER;
 	nr_pages_live -= 1ULL << order;
 	buddy_free(&pages, pfn, 1ULL << order);

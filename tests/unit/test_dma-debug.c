@@ -239,7 +239,7 @@ static void blind_without_memory(void)
 	xen_dma_unmap(&dev, b, 100, XEN_DMA_TO_DEVICE, 0);
 	xen_dma_unmap(&dev, a, 100, XEN_DMA_TO_DEVICE, 0);
 	/* That this had ended went unseen: the next is not held against it. */
-	a = map(buf, 100, XEN_DMA_FROM_DEVICE);
+	a = dmap(buf, 100, XEN_DMA_FROM_DEVICE);
 	xen_dma_unmap(&dev, a, 100, XEN_DMA_FROM_DEVICE, 0);
 	xen_dma_dev_fini(&dev);
 	ck_assert_uint_eq(xen_dma_debug_breaches(&dev), 0);

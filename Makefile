@@ -68,6 +68,7 @@ SAN_fuzz := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=al
 	-fno-omit-frame-pointer
 # gcc says that it does not follow fences; clang knows no such warning.
 SAN_tsan := -fsanitize=thread $(if $(findstring clang,$(CC)),,-Wno-tsan)
+SAN_cov := -O0 --coverage
 HOST := $(O)/host$(if $(SAN),-$(SAN))
 HOST_CFLAGS := $(BASE_CFLAGS) $(CFLAGS) $(SAN_$(SAN)) -Itests
 
@@ -122,7 +123,7 @@ all: $(O)/libxendma.a ## build the library
 .PHONY: clean
 clean: ## remove what was built, but not what was downloaded
 	$(Q)rm -rf $(addprefix $(O)/,host host-asan host-ubsan host-tsan \
-		host-fuzz fuzz free guest guest.elf libxendma.a \
+		host-cov host-fuzz fuzz cov mutate free guest guest.elf libxendma.a \
 		xendma.pc boot check demo install)
 
 .PHONY: help

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: MIT
+# How good are the unit tests? By mutation (tests/mutate) and by coverage (scripts/cov.sh).
+#   make mutate               a fixed sample              make mutate N=0   all mutants: an hour
+#   make mutate F=drivers/xen/dma.c   those of a file     SEED=n            another sample
+
+.PHONY: mutate
+mutate: $(UNITS:%=$(HOST)/test_%) ## do the tests notice a check deleted or flipped? F=file, N=max
+	$(Q)PYTHONDONTWRITEBYTECODE=1 nice tests/mutate/mutate.py --host=$(HOST) --work=$(O)/mutate \
+		--cc='$(CC)' --cflags='$(HOST_CFLAGS)' \
+		--libs="$(SAN_$(SAN)) $$(pkg-config --libs check) -lpthread" \
+		--number=$(or $(N),$(if $(F),0,60)) $(F:%=--file=%) $(SEED:%=--seed=%) \
+		$(if $(filter 1,$(V)),--verbose)
+
+.PHONY: cov
+cov: ## which lines and branches do the unit tests run? pages in build/cov/html
+	$(Q)if [ -d $(O)/host-cov ]; then find $(O)/host-cov -name '*.gcda' -delete; fi
+	$(Q)$(MAKE) CC=gcc SAN=cov unit
+	$(Q)scripts/cov.sh $(O)/host-cov $(O)/cov

@@ -58,12 +58,19 @@ static void ari(void)
 {
 	static const uint8_t fn[] = {0, 3, 9, 255};
 	static const uint8_t next[] = {3, 9, 255, 9};
+	static const struct {
+		unsigned int type, control2, devices;
+	} ports[] = {
+		{6, 0, 2},    {6, 0x20, 5},
+		{4, 0x20, 5}, {6, 0xffff, 2}, /* gone: reads as all ones */
+		{5, 0x20, 2},		      /* the upper end of a switch is no link to a device */
+	};
 	struct model_pci_function port = bridge(at(0, 1, 0), 1, 1, 0xe0000000, 0x100000);
 
 	begin(&host, &before);
-	for (unsigned int forwarding = 0; forwarding < 2; forwarding++) {
+	for (unsigned int p = 0; p < sizeof(ports) / sizeof(ports[0]); p++) {
 		plug(port);
-		make_express(port.addr, 6, forwarding ? 0x20 : 0);
+		make_express(port.addr, ports[p].type, ports[p].control2);
 		for (unsigned int i = 0; i < 4; i++) {
 			struct xen_pci_addr addr = {0, 1, fn[i]};
 
@@ -71,7 +78,7 @@ static void ari(void)
 			make_ari(addr, next[i]);
 		}
 		ck_assert_int_eq(xen_pci_scan(&host, 0, NULL), 0);
-		ck_assert_uint_eq(host.nr_devices, forwarding ? 5 : 2);
+		ck_assert_uint_eq(host.nr_devices, ports[p].devices);
 		ck_assert_uint_eq(host.nr_conflicts, 0);
 		empty(&host, &before);
 	}

@@ -274,6 +274,13 @@ static void physdev_fails(void)
 {
 	begin_with(nvme());
 	for (unsigned int kind = 0; kind < 3; kind++) {
+		for (unsigned int nth = 1; nth < physdev_calls[kind]; nth++) {
+			struct xen_pirq pirq = {.pirq = 7};
+
+			model_fail(MODEL_PHYSDEV_OP, nth, -XEN_EPERM);
+			ck_assert_int_eq(map_kind(&pirq, kind), -XEN_EPERM);
+			ck_assert_int_eq(pirq.pirq, -1);
+		}
 		for (unsigned int nth = 1; nth <= physdev_calls[kind] + 1; nth++) {
 			model_fail(MODEL_PHYSDEV_OP, nth, -XEN_EPERM);
 			/* A lost EOI does not make it fail. */

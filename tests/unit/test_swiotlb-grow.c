@@ -127,6 +127,7 @@ static void steady_state_makes_no_hypercall(void)
 		ck_assert_int_eq(pool_try_map(pool, &bits28, buf, 1 + i * 60), 0);
 	ck_assert_uint_eq(model_hypercalls(), calls);
 	ck_assert_uint_eq(pool_stats(0).maps, 1001);
+	ck_assert_uint_eq(pool_stats(0).bytes_mapped, 64 * KIB + 1000 + 60 * (1000 * 999 / 2));
 	ck_assert_uint_eq(pool_stats(0).grown, 1);
 	ck_assert_uint_eq(pool_stats(0).bytes_high, 64 * KIB);
 	buffer_free(buf, 64 * KIB);

@@ -48,6 +48,15 @@ missing_packages()
 	done <"$top/.ci/packages"
 }
 
+# The distribution, if it is not Debian 12: package names and versions are that one's.
+other_distribution()
+{
+	# shellcheck disable=SC1090 # the machine's
+	(. "${OS_RELEASE:-/etc/os-release}" 2>/dev/null &&
+		[ "${ID:-}" = debian ] && [ "${VERSION_ID:-}" = 12 ] ||
+		printf '%s' "${PRETTY_NAME:-not known}")
+}
+
 # How to become root: nothing, sudo, or no way ("no").
 root_by()
 {
@@ -69,16 +78,19 @@ apt_update()
 
 setup_packages()
 {
-	local missing root log
+	local missing root log other
 
 	missing=$(missing_packages)
 	missing=${missing% }
 	[ -n "$missing" ] || return 0
+	other=$(other_distribution)
 	if [ -n "${QEMU:-}" ] && [[ " $missing " == *" qemu-system-x86 "* ]]; then
 		die "QEMU=$QEMU is no command"
 	fi
 	command -v apt-get >/dev/null ||
 		die "no apt-get here; install by hand the equivalents of Debian's: $missing"
+	[ -z "$other" ] ||
+		die "this is $other, not Debian 12; install by hand the equivalents of: $missing"
 	root=$(root_by)
 	[ "$root" != no ] ||
 		die "neither root nor sudo; install by hand: apt-get install $missing"

@@ -26,8 +26,7 @@ machine()
 	for command in bash cat chmod cp dirname env find grep gzip head mkdir mktemp mv rm tail; do
 		ln -s "$(command -v "$command")" "$bin/$command"
 	done
-	for command in make gcc g++ ld ar nm objcopy pkg-config clang-format-14 shellcheck \
-		qemu-system-x86_64; do
+	for command in $(cat "$top/.ci/packages") ld ar nm objcopy qemu-system-x86_64; do
 		stub "$command" <<<'exit 0'
 	done
 	stub clang-14 <<<"echo $work"
@@ -45,6 +44,7 @@ machine()
 		mkdir -p "$3/boot" && printf '\177ELF-xen' | gzip >"$3/boot/xen-4.17-amd64.gz"
 	STUB
 	: >"$work/asked"
+	printf '%s\n' ID=debian VERSION_ID='"12"' >"$work/os-release"
 }
 
 # expect NAME STATUS OUTPUT ASKED SETUP-ARG...: what setup.sh ends with, says, and asks of apt-get;
@@ -54,7 +54,7 @@ expect()
 	local name=$1 status=$2 output=$3 asked=$4 said got
 	shift 4
 
-	said=$(PATH=$bin QEMU='' XEN=${own:-} "$bin/bash" "$top/scripts/setup.sh" "$@" 2>&1)
+	said=$(PATH=$bin QEMU='' XEN=${own:-} OS_RELEASE=$work/os-release "$bin/bash" "$top/scripts/setup.sh" "$@" 2>&1)
 	got=$?
 	if [ "$got" -eq "$status" ] && [[ ${said//$'\n'/ } =~ ^$output$ ]] &&
 		[[ $(tr '\n' ';' <"$work/asked") =~ ^$asked$ ]]; then
@@ -84,7 +84,10 @@ expect 'neither root nor sudo' 1 \
 stub sudo <<<'[ "$1" != -n ] || shift; exec "$@"' && stub true <<<"exit 0"
 expect 'with sudo' 0 'setup: installing shellcheck' '.*install shellcheck;' packages
 machine && rm "$bin/shellcheck" "$bin/apt-get"
-expect 'another distribution' 1 'setup: no apt-get here; install by hand .*: shellcheck' '' packages
+expect 'no apt-get' 1 'setup: no apt-get here; install by hand .*: shellcheck' '' packages
+machine && rm "$bin/shellcheck" && printf '%s\n' ID=other 'PRETTY_NAME="Other 3"' >"$work/os-release"
+expect 'another distribution' 1 \
+	'setup: this is Other 3, not Debian 12; install by hand .*: shellcheck' '' packages
 
 machine
 expect 'Xen is downloaded and never installed' 0 'setup: downloading .*' '[^;]* download [^;]*;' \

@@ -16,13 +16,7 @@ static void version(void)
 	conf("version-changeset", "%s", conf_err(rc));
 	conf("version-page-size", "%s", conf_err(hypercall_xen_version(XENVER_pagesize, NULL)));
 	rc = hypercall_xen_version(XENVER_get_features, &info);
-	conf("version-features",
-	     "%s auto-translated=%u supervisor-kernel=%u mmu-pt-update=%u "
-	     "gnttab-map-avail=%u dom0=%u",
-	     conf_err(rc), info.submap >> XENFEAT_auto_translated_physmap & 1,
-	     info.submap >> XENFEAT_supervisor_mode_kernel & 1,
-	     info.submap >> XENFEAT_mmu_pt_update_preserve_ad & 1,
-	     info.submap >> XENFEAT_gnttab_map_avail_bits & 1, info.submap >> XENFEAT_dom0 & 1);
+	conf("version-features", "%s submap=%x", conf_err(rc), info.submap);
 	info.submap_idx = 1;
 	rc = hypercall_xen_version(XENVER_get_features, &info);
 	conf("version-features-submap-1", "%s", conf_err(rc));

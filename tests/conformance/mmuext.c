@@ -40,6 +40,37 @@ static void pin_rubbish(char *page)
 	conf("pin-rubbish-then-map-writable", "%s", conf_err(conf_map(page, mfn)));
 }
 
+/* One bad entry, and nothing of the table holds. */
+static void pin_bad_entry(char *page)
+{
+	uint64_t mfn = conf_mfn(page);
+	static const struct {
+		const char *name;
+		uint64_t pte; /* 0: of a frame of Xen's */
+	} entries[] = {
+		{"pin-entry-xen-frame", 0},
+		{"pin-entry-invalid-frame", XEN_PTE_FRAME_MASK | XEN_PTE_KERNEL},
+		{"pin-entry-mmio", CONF_MMIO_MFN << XEN_PAGE_SHIFT | XEN_PTE_KERNEL},
+		{"pin-entry-not-present", XEN_PTE_FRAME_MASK},
+	};
+	size_t i;
+
+	for (i = 0; i < LEN(entries); i++) {
+		uint64_t pte = entries[i].pte;
+		int rc;
+
+		__builtin_memset(page, 0, XEN_PAGE_SIZE);
+		((uint64_t *)(void *)page)[300] =
+			pte ? pte : conf_make_pte(conf_xen_frame(), XEN_PTE_KERNEL);
+		conf_unmap(page);
+		rc = one(MMUEXT_PIN_L1_TABLE, mfn);
+		conf(entries[i].name, "%s", conf_err(rc));
+		if (!rc)
+			one(MMUEXT_UNPIN_TABLE, mfn);
+		conf_map(page, mfn);
+	}
+}
+
 static void refusals(char *page)
 {
 	static const struct {
@@ -123,6 +154,7 @@ void conf_mmuext(void)
 		return;
 	pinning(page);
 	pin_rubbish(page);
+	pin_bad_entry(page);
 	refusals(page);
 	flushes(page);
 	several();

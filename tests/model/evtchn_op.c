@@ -166,7 +166,7 @@ static int send(struct domain *d, evtchn_port_t port)
 
 static int unmask(struct domain *d, evtchn_port_t port)
 {
-	if (!channel_valid(port))
+	if (port && !channel_valid(port)) /* there is a port 0, which is never open */
 		return -XEN_EINVAL;
 	d->channel[port].masked = false;
 	if (d->channel[port].pending)
@@ -189,7 +189,7 @@ static int status(struct evtchn_status *op)
 
 	if (!d)
 		return -XEN_ESRCH;
-	if (!channel_valid(op->port))
+	if (op->port && !channel_valid(op->port))
 		return -XEN_EINVAL;
 	if (!domain_may_target(d))
 		return -XEN_EPERM;
@@ -254,7 +254,7 @@ int do_event_channel_op(int cmd, void *arg)
 	int rc;
 
 	if (!arg)
-		return -XEN_EFAULT;
+		return cmd >= 0 && cmd <= EVTCHNOP_reset ? -XEN_EFAULT : -XEN_ENOSYS;
 	if (cmd == EVTCHNOP_reset)
 		model_breach("EVTCHNOP_reset: closes ports that others still use");
 	pthread_mutex_lock(&channel_lock);

@@ -166,7 +166,8 @@ int hypercall_multicall(struct multicall_entry *calls, unsigned int count)
 	model.hypercalls++;
 	argument_range("multicall", calls, count * sizeof(*calls), true);
 	if (!model_counts(MODEL_MULTICALL, &rc)) {
-		for (unsigned int i = 0; i < count; i++)
+		rc = count && !calls ? -XEN_EFAULT : 0;
+		for (unsigned int i = 0; i < count && !rc; i++)
 			calls[i].result = (xen_ulong_t)dispatch(&calls[i]);
 	}
 	model_leave();

@@ -17,6 +17,8 @@
 #define M2P_CHUNK (1UL << M2P_CHUNK_SHIFT)
 #define MAX_ORDER 18 /* of the machine's heap, as Xen's */
 #define NR_ZONES 41  /* zone z: MFNs in [2^(z-1), 2^z) */
+#define XEN_FRAMES_ORDER 10
+#define XEN_FRAMES (1UL << XEN_FRAMES_ORDER)
 #define NONE UINT32_MAX
 
 /* A buddy allocator over numbers below 2^32: frames of the machine, PFNs of the port. */
@@ -69,6 +71,7 @@ struct model {
 	unsigned int nr_taken;
 
 	/* M2P: the model writes m2p, the guest reads m2p_ro. */
+	uint64_t xen_frames; /* the first of XEN_FRAMES that are the hypervisor's own */
 	uint64_t *m2p;
 	const uint64_t *m2p_ro;
 	uint64_t m2p_nr;    /* entries backed, whole chunks */

@@ -16,7 +16,7 @@
 #include <model/internal.h>
 
 #define MAX_SCATTERED 16384
-#define XEN_FRAMES 1024 /* at the top of RAM: the hypervisor's own */
+#define XEN_LOWEST 2 /* frames at address 0 that Xen keeps */
 #define DEFAULT_PAGES 4096
 #define LIST_PFN 16 /* below it: the "kernel image" */
 #define LOW_HOLE_PFN 0x9f
@@ -193,21 +193,29 @@ static void build_m2p(void)
 	model.m2p_ro = (const uint64_t *)(const void *)ro;
 }
 
+static void xen_keeps(uint64_t mfn, uint64_t nr)
+{
+	for (uint64_t i = 0; i < nr; i++)
+		model.frames[mfn + i].owner = OWNER_XEN;
+}
+
+/* Xen itself has the lowest frames of all and a block as high as there is one. */
 static void build_heap(void)
 {
 	uint64_t start, end;
 
 	buddy_init(&model.heap, model.max_page, true);
-	for (unsigned int i = 0; i < model.nr_e820; i++)
-		if (machine_ram_entry(i, &start, &end))
-			buddy_free(&model.heap, start, end - start);
-	for (unsigned int i = 0; i < XEN_FRAMES; i++) {
-		uint32_t mfn = buddy_alloc(&model.heap, 0, NR_ZONES);
-
-		if (mfn == NONE)
-			model_breach("model_start: no RAM for the hypervisor");
-		model.frames[mfn].owner = OWNER_XEN;
+	for (unsigned int i = 0; i < model.nr_e820; i++) {
+		if (!machine_ram_entry(i, &start, &end))
+			continue;
+		for (; start < end && start < XEN_LOWEST; start++)
+			xen_keeps(start, 1);
+		buddy_free(&model.heap, start, end - start);
 	}
+	model.xen_frames = buddy_alloc(&model.heap, XEN_FRAMES_ORDER, NR_ZONES);
+	if (model.xen_frames == NONE)
+		model_breach("model_start: no RAM for the hypervisor");
+	xen_keeps(model.xen_frames, XEN_FRAMES);
 }
 
 static uint64_t next_random(uint64_t *state)

@@ -70,8 +70,13 @@ static long remove_pages(const struct xen_memory_reservation *r)
 	return (long)i;
 }
 
+/* What Xen can keep in the number of a call that it interrupts. */
+#define MOST_EXTENTS (UINT32_MAX >> 6)
+
 static long reservation(unsigned int cmd, const struct xen_memory_reservation *r)
 {
+	if (!r || r->nr_extents > MOST_EXTENTS)
+		return 0;
 	if (r->domid != DOMID_SELF || r->extent_order > memory_max_order())
 		return 0;
 	if (cmd == XENMEM_decrease_reservation)
@@ -86,9 +91,9 @@ static long machphys_mfn_list(struct xen_machphys_mfn_list *list)
 	unsigned int i;
 
 	for (i = 0; i < list->max_extents && i < chunks; i++) {
-		/* Frames of Xen's, 2 MiB apart; a hole repeats the one before. */
+		/* One of Xen's frames for each; a hole repeats the one before. */
 		if (model_m2p_chunk_present(i))
-			last = model.max_page + ((uint64_t)i << 9);
+			last = model.xen_frames + i % XEN_FRAMES;
 		list->extent_start.p[i] = last;
 	}
 	list->nr_extents = i;
@@ -121,7 +126,7 @@ static long memory_map_op(unsigned int cmd, struct xen_memory_map *map)
 
 static long domain_number(unsigned int cmd, const struct xen_memory_domain *domain)
 {
-	if (domain->domid != DOMID_SELF)
+	if (domain->domid != DOMID_SELF && domain->domid != model_domid())
 		return -XEN_ESRCH;
 	return (long)(cmd == XENMEM_current_reservation ? model.tot_pages : model.max_pages);
 }
@@ -131,15 +136,15 @@ long do_memory_op(unsigned int cmd, void *arg)
 	switch (cmd) {
 	case XENMEM_maximum_ram_page:
 		return (long)model.max_page;
+	case XENMEM_increase_reservation:
+	case XENMEM_decrease_reservation:
+	case XENMEM_populate_physmap:
+		return reservation(cmd, arg);
 	default:
 		if (!arg)
 			return -XEN_EFAULT;
 	}
 	switch (cmd) {
-	case XENMEM_increase_reservation:
-	case XENMEM_decrease_reservation:
-	case XENMEM_populate_physmap:
-		return reservation(cmd, arg);
 	case XENMEM_exchange:
 		return memory_exchange(arg);
 	case XENMEM_current_reservation:

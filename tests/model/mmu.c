@@ -22,7 +22,8 @@
 #define MMIO_PAGES 8192 /* frames of it that have contents */
 #define STALE 1u
 #define LISTED 2u
-#define GRANT 4u /* not of staleness: the PTE maps another domain's page by a grant */
+#define GRANT 4u      /* not of staleness: the PTE maps another domain's page by a grant */
+#define PADDR_BITS 40 /* what the machine's processors can address */
 #define PTE_CACHE (XEN_PTE_PWT | XEN_PTE_PCD | XEN_PTE_PAT)
 
 void mmu_start(void)
@@ -144,7 +145,7 @@ void model_permit_iomem(mfn_t mfn, uint64_t nr)
 static bool iomem_permitted(uint64_t mfn)
 {
 	if (!model.params.domu)
-		return mfn != pte_mfn(~0ULL); /* as for INVALID_MFN: not dom0's either */
+		return mfn < 1ULL << (PADDR_BITS - XEN_PAGE_SHIFT);
 	for (unsigned int i = 0; i < model.nr_iomem; i++)
 		if (mfn >= model.iomem[i].start && mfn < model.iomem[i].end)
 			return true;
@@ -192,8 +193,6 @@ int mmu_get_pte(uint64_t *pte)
 {
 	uint64_t mfn = pte_mfn(*pte);
 
-	if (*pte & 0x7ff0000000000000ULL)
-		return -XEN_EINVAL; /* bits that Xen allows in no PTE */
 	if ((*pte & PTE_CACHE) && model.params.domu && !model.nr_iomem)
 		return -XEN_EINVAL; /* cache modes are for domains with devices */
 	return machine_is_ram(mfn) ? get_ram(mfn, *pte) : get_mmio(mfn, pte);

@@ -20,8 +20,6 @@ int do_update_va_mapping(unsigned long va, uint64_t pte, unsigned long flags)
 	if (rc)
 		return rc;
 	switch (flags & UVMF_FLUSHTYPE_MASK) {
-	case UVMF_NONE:
-		return 0;
 	case UVMF_TLB_FLUSH:
 		if (covers)
 			mmu_flush_all();
@@ -30,21 +28,21 @@ int do_update_va_mapping(unsigned long va, uint64_t pte, unsigned long flags)
 		if (covers)
 			mmu_flush_page(page);
 		break;
-	default:
-		return -XEN_ENOSYS;
+	default: /* none; Xen takes the fourth for that too */
+		return 0;
 	}
 	if (who != UVMF_ALL && who != UVMF_LOCAL)
 		return -XEN_EFAULT; /* a vCPU bitmap: the library passes none */
 	return 0;
 }
 
-static int mmu_update_one(const struct mmu_update *req)
+static int mmu_update_one(const struct mmu_update *req, domid_t domid)
 {
 	uint64_t mfn = req->ptr >> XEN_PAGE_SHIFT;
 
 	switch (req->ptr & 7) {
 	case MMU_MACHPHYS_UPDATE:
-		if (!frame_is_domains(mfn))
+		if (domid != DOMID_SELF || !frame_is_domains(mfn))
 			return -XEN_EINVAL;
 		__atomic_store_n(&model.m2p[mfn], req->val, __ATOMIC_RELAXED);
 		return 0;
@@ -58,10 +56,17 @@ static int mmu_update_one(const struct mmu_update *req)
 	}
 }
 
-/* Whose frames may be named? 0 or -XEN_ESRCH; no domain may touch another one's here. */
+/*
+ * Whose frames may be named? Xen does not take a domain's own number for that, and dom0 may name
+ * device memory's and Xen's own. No domain may touch another one's here.
+ */
 static int pg_owner(domid_t domid)
 {
-	return domid == DOMID_SELF || domid == model_domid() ? 0 : -XEN_ESRCH;
+	if (domid == DOMID_SELF)
+		return 0;
+	if (domid != DOMID_IO && domid != DOMID_XEN)
+		return -XEN_ESRCH;
+	return model.params.domu ? -XEN_EPERM : 0;
 }
 
 int do_mmu_update(struct mmu_update *req, unsigned int count, unsigned int *done, domid_t domid)
@@ -70,7 +75,7 @@ int do_mmu_update(struct mmu_update *req, unsigned int count, unsigned int *done
 	unsigned int i;
 
 	for (i = 0; i < count && !rc; i++) {
-		rc = mmu_update_one(&req[i]);
+		rc = req ? mmu_update_one(&req[i], domid) : -XEN_EFAULT;
 		if (rc)
 			break;
 	}
@@ -98,8 +103,10 @@ static void invlpg(unsigned long va)
 		mmu_flush_page(page);
 }
 
-static int mmuext_one(const struct mmuext_op *op)
+static int mmuext_one(const struct mmuext_op *op, domid_t domid)
 {
+	if (domid != DOMID_SELF)
+		return -XEN_EPERM;
 	switch (op->cmd) {
 	case MMUEXT_PIN_L1_TABLE:
 	case MMUEXT_PIN_L2_TABLE:
@@ -129,6 +136,11 @@ static int mmuext_one(const struct mmuext_op *op)
 		if (op->cmd == MMUEXT_INVLPG_ALL || model.params.nr_cpus == 1)
 			invlpg(op->arg1.linear_addr);
 		return 0;
+	case MMUEXT_FLUSH_CACHE:
+		return model.params.domu && !model.nr_iomem ? -XEN_EACCES : 0;
+	case MMUEXT_MARK_SUPER:
+	case MMUEXT_UNMARK_SUPER:
+		return -XEN_EOPNOTSUPP;
 	default:
 		return -XEN_ENOSYS;
 	}
@@ -139,8 +151,10 @@ int do_mmuext_op(struct mmuext_op *op, unsigned int count, unsigned int *done, d
 	unsigned int i;
 	int rc = pg_owner(domid);
 
-	for (i = 0; i < count && !rc; i++) {
-		rc = mmuext_one(&op[i]);
+	if (rc)
+		return rc;
+	for (i = 0; i < count; i++) {
+		rc = op ? mmuext_one(&op[i], domid) : -XEN_EFAULT;
 		if (rc)
 			break;
 	}

@@ -10,10 +10,11 @@
 #include <xen/mmu.h>
 
 #define ENTRIES 512
+#define PTE_GLOBAL (1ULL << 8)
 #define PTE_PSE XEN_PTE_PAT /* the same bit, in the levels above the first */
 #define XEN_SLOT_FIRST 256  /* of the fourth level: the hypervisor's, not looked at */
 #define XEN_SLOT_LAST 271
-#define NEVER_ALLOWED 0x7ff0000000000000ULL
+#define NEVER_ALLOWED (XEN_PTE_PWT | XEN_PTE_PCD | PTE_PSE | PTE_GLOBAL) /* in those levels */
 
 static uint64_t *table_of(uint64_t mfn)
 {
@@ -47,7 +48,7 @@ static int get_entry(uint64_t *entry, enum frame_type type)
 		return 0;
 	if (type == TYPE_L1)
 		return mmu_get_pte(entry);
-	if (*entry & (NEVER_ALLOWED | PTE_PSE))
+	if (*entry & NEVER_ALLOWED)
 		return -XEN_EINVAL;
 	return get_table((*entry & XEN_PTE_FRAME_MASK) >> XEN_PAGE_SHIFT, type - 1);
 }

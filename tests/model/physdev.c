@@ -143,7 +143,7 @@ static int map_message(struct physdev_map_pirq *map)
 	uint32_t sbdf = sbdf_of(segment, (uint32_t)map->bus, (uint32_t)map->devfn);
 	int nr = multi ? map->entry_nr : 1, pirq = map->pirq, rc;
 
-	if (multi && (msix || pirq >= 0))
+	if (multi && (msix || (pirq >= 0 && nr != 1)))
 		return -XEN_EINVAL;
 	if (!multi && map->index != -1)
 		return -XEN_EINVAL;
@@ -223,8 +223,10 @@ static int unmap_pirq(const struct physdev_unmap_pirq *unmap)
 
 int physdev_bind(uint32_t pirq, evtchn_port_t port)
 {
-	if (pirq >= NR_PIRQS || !pirqs[pirq].mapped)
+	if (pirq >= NR_PIRQS)
 		return -XEN_EINVAL;
+	if (!pirqs[pirq].mapped)
+		return -XEN_EPERM; /* mapping it gives the right to it */
 	pirqs[pirq].port = port;
 	pirqs[pirq].in_flight = false;
 	pirqs[pirq].again = false;
@@ -255,14 +257,12 @@ static int setup_gsi(const struct physdev_setup_gsi *setup)
 	return 0;
 }
 
-static int device(const struct physdev_pci_device *dev, uint32_t flags, bool add)
+static int device(const struct physdev_pci_device *dev, bool add)
 {
 	uint32_t sbdf = sbdf_of(dev->seg, dev->bus, dev->devfn);
 
 	if (model.params.domu)
 		return -XEN_EPERM;
-	if (flags & ~7u)
-		return -XEN_EINVAL;
 	if (add) {
 		if (!is_known(sbdf) && nr_known < NR_KNOWN)
 			known[nr_known++] = sbdf;
@@ -307,7 +307,7 @@ static int device_add(const struct physdev_pci_device_add *add)
 {
 	const struct physdev_pci_device dev = {add->seg, add->bus, add->devfn};
 
-	return device(&dev, add->flags, true);
+	return device(&dev, true); /* Xen looks at known flags only */
 }
 
 /* The older calls: segment 0 only. Their structures begin alike. */
@@ -318,13 +318,20 @@ static int manage_pci(int cmd, const struct physdev_manage_pci *op)
 
 	if (cmd == PHYSDEVOP_manage_pci_add_ext && (ext->is_extfn > 1 || ext->is_virtfn > 1))
 		return -XEN_EINVAL;
-	return device(&dev, 0, cmd != PHYSDEVOP_manage_pci_remove);
+	return device(&dev, cmd != PHYSDEVOP_manage_pci_remove);
+}
+
+/* Does Xen want an argument for @cmd? */
+static bool is_command(int cmd)
+{
+	return (cmd >= PHYSDEVOP_irq_status_query && cmd <= PHYSDEVOP_manage_pci_remove) ||
+	       (cmd >= PHYSDEVOP_manage_pci_add_ext && cmd <= PHYSDEVOP_pci_device_remove);
 }
 
 int do_physdev_op(int cmd, void *arg)
 {
 	if (!arg)
-		return -XEN_EFAULT;
+		return is_command(cmd) ? -XEN_EFAULT : -XEN_ENOSYS;
 	switch (cmd) {
 	case PHYSDEVOP_map_pirq:
 		return map_pirq(arg);
@@ -339,7 +346,7 @@ int do_physdev_op(int cmd, void *arg)
 	case PHYSDEVOP_pci_device_add:
 		return device_add(arg);
 	case PHYSDEVOP_pci_device_remove:
-		return device(arg, 0, false);
+		return device(arg, false);
 	case PHYSDEVOP_manage_pci_add:
 	case PHYSDEVOP_manage_pci_remove:
 	case PHYSDEVOP_manage_pci_add_ext:

@@ -314,7 +314,7 @@ static void lines(void)
 	ck_assert_int_eq(hypercall_physdev_op(PHYSDEVOP_map_pirq, &m), 0);
 	bind.pirq = 200;
 	bind.flags = 0;
-	ck_assert_int_eq(hypercall_event_channel_op(EVTCHNOP_bind_pirq, &bind), -XEN_EINVAL);
+	ck_assert_int_eq(hypercall_event_channel_op(EVTCHNOP_bind_pirq, &bind), -XEN_EPERM);
 	bind.pirq = (uint32_t)m.pirq;
 	ck_assert_int_eq(hypercall_event_channel_op(EVTCHNOP_bind_pirq, &bind), 0);
 	ck_assert_int_eq(xen_port_event_bind(bind.port, count, NULL), 0);

@@ -6,20 +6,25 @@
 
 UNITS := ranges p2m mmu contiguous setup balloon swiotlb swiotlb-data \
 	swiotlb-full swiotlb-grow coherent dma dma-limits dma-sg dma-debug pci pci-claims \
-	pci-express pci-faults pirq format pages \
+	pci-express pci-faults pirq format pages guest-drivers \
 	model model-domain model-event model-exchange model-grant model-memory model-mmu model-pci \
 	model-pgtable model-port model-rules
-MODEL_SRC := $(addprefix tests/model/,argument.c breach.c buddy.c check.c domain.c event.c \
-	evtchn_op.c exchange.c frames.c grant.c grant_copy.c grant_map.c hypercall.c lock.c log.c \
-	machine.c memory_op.c misc.c mmu.c mmu_op.c object.c pci.c pgtable.c physdev.c port.c \
-	shared.c trap.c)
+MODEL_SRC := $(addprefix tests/model/,argument.c breach.c buddy.c check.c device.c dma.c domain.c \
+	edu.c event.c evtchn_op.c exchange.c frames.c grant.c grant_copy.c grant_map.c hypercall.c \
+	lock.c log.c machine.c memory_op.c misc.c mmu.c mmu_op.c nvme.c nvme_command.c object.c pci.c \
+	pgtable.c physdev.c physdev_pci.c port.c shared.c trap.c)
 
 $(HOST)/libhosted.a: $(call host_obj,$(LIB_SRC) $(MODEL_SRC))
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 $(HOST)/test_%: $(HOST)/tests/unit/test_%.o $(HOST)/libhosted.a
 	@$(if $(Q),printf '  LINK    %s\n' '$@')
-	$(Q)$(CC) $(SAN_$(SAN)) -o $@ $< $(HOST)/libhosted.a $$(pkg-config --libs check) -lpthread
+	$(Q)$(CC) $(SAN_$(SAN)) -o $@ $(filter %.o,$^) $(HOST)/libhosted.a $$(pkg-config --libs check) -lpthread
+
+# The reference guest's drivers, on the model's devices.
+$(HOST)/test_guest-drivers: $(call host_obj,$(addprefix tests/guest/,edu.c nvme.c nvme-queue.c \
+	nvme-io.c))
+$(HOST)/tests/guest/%.o $(HOST)/tests/unit/test_guest-drivers.o: HOST_CFLAGS += -Iarch/x86/xen/boot
 
 .PRECIOUS: $(HOST)/%.o
 

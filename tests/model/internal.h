@@ -130,6 +130,8 @@ bool model_m2p_chunk_present(uint64_t chunk);
 bool machine_is_ram(uint64_t mfn);
 /* Whole pages of RAM in entry @i of the map: [*start, *end); false if there are none. */
 bool machine_ram_entry(unsigned int i, uint64_t *start, uint64_t *end);
+/* DMA of a device: false when part of the range is not the domain's, nor granted to it for this. */
+bool machine_dma(uint64_t addr, void *buf, size_t size, bool write);
 void machine_start(void);
 void machine_stop(void);
 
@@ -178,6 +180,7 @@ long do_xen_version(int cmd, void *arg);
 void mmu_start(void);
 uint64_t mmu_page_of(const volatile void *va); /* index into pte[], NONE outside */
 bool mmu_present(uint64_t page);
+void *mmu_mmio_view(uint64_t mfn); /* another mapping of an MMIO frame, for munmap() */
 void mmu_map_run(uint64_t page, uint64_t mfn, uint64_t nr); /* start of day */
 int mmu_set_pte(uint64_t page, uint64_t pte);
 /* On every CPU. */
@@ -229,6 +232,19 @@ bool trap_covers(const void *page);
 void trap_start(void);
 void shared_start(void);
 
+/* device.c: the guest has mapped a frame of MMIO, or is about to unmap it. */
+void device_mapped(void *va, uint64_t mfn);
+void device_unmapped(void *va);
+void device_start(void);
+/* Of the function: its command register, BAR 0, interrupt line; are its messages on? */
+uint32_t model_pci_command(struct xen_pci_addr addr);
+bool model_pci_bar(struct xen_pci_addr addr, uint64_t *start, uint64_t *size);
+unsigned int model_pci_line(struct xen_pci_addr addr);
+bool model_pci_message_on(uint32_t sbdf, bool msix);
+/* Raise the event bound to it: was there one? */
+bool physdev_message(uint32_t sbdf, bool msix, unsigned int entry);
+bool physdev_line(unsigned int gsi);
+
 /* event.c, physdev.c, pci.c */
 /* May Xen set up a message of this function? 0 or Xen's error. */
 int model_pci_message_ok(uint32_t sbdf, bool msix, unsigned int entry);
@@ -242,6 +258,12 @@ int physdev_bind(uint32_t pirq, evtchn_port_t port);
 bool physdev_fire(uint32_t pirq);
 void event_raise(evtchn_port_t port);
 void physdev_start(void);
+uint32_t physdev_sbdf(uint32_t segment, uint32_t bus, uint32_t devfn);
+/* A PIRQ that a message of the function is mapped to; -1. */
+int physdev_message_of(uint32_t sbdf);
+void physdev_pci_start(void);
+bool physdev_pci_known(uint32_t sbdf);
+int physdev_pci_op(int cmd, void *arg); /* _pci_device_* and _manage_pci_* */
 bool physdev_stop(void);
 
 #endif

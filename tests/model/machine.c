@@ -22,7 +22,7 @@
 #define LOW_HOLE_PFN 0x9f
 #define ABOVE_HOLE_PFN 0x100
 #define DEFAULT_SEED 0x2545f4914f6cdd1dULL
-#define MAX_RESERVED 32
+#define MAX_RESERVED 128
 #define M2P_PIECE 16384UL
 
 struct model model;
@@ -381,39 +381,4 @@ uint64_t *model_mfn_list(void)
 uint64_t model_nr_pages(void)
 {
 	return model.params.nr_pages;
-}
-
-static bool dma_range_ok(dma_addr_t addr, size_t size)
-{
-	if (size && addr + size - 1 < addr)
-		return false;
-	for (uint64_t mfn = addr >> XEN_PAGE_SHIFT;
-	     size && mfn <= (addr + size - 1) >> XEN_PAGE_SHIFT; mfn++)
-		if (!frame_is_domains(mfn) && (mfn >= model.max_page || !model.frames[mfn].dma))
-			return false;
-	return true;
-}
-
-bool model_dma_read(dma_addr_t addr, void *buf, size_t size)
-{
-	bool ok;
-
-	model_enter();
-	ok = dma_range_ok(addr, size);
-	if (ok)
-		memcpy(buf, model.ram + addr, size);
-	model_leave();
-	return ok;
-}
-
-bool model_dma_write(dma_addr_t addr, const void *buf, size_t size)
-{
-	bool ok;
-
-	model_enter();
-	ok = dma_range_ok(addr, size);
-	if (ok)
-		memcpy(model.ram + addr, buf, size);
-	model_leave();
-	return ok;
 }

@@ -117,17 +117,23 @@ static uint64_t mmio_page(uint64_t mfn)
 	return model.nr_mmio - 1;
 }
 
+void *mmu_mmio_view(uint64_t mfn)
+{
+	uint64_t page = mmio_page(mfn);
+	void *va = mmap(NULL, XEN_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, model.mmio_fd,
+			(off_t)(page << XEN_PAGE_SHIFT));
+
+	if (va == MAP_FAILED)
+		model_breach("model: cannot map MMIO");
+	return va;
+}
+
 void *model_mmio(mfn_t mfn)
 {
-	uint64_t page;
 	void *va;
 
 	model_enter();
-	page = mmio_page(mfn_x(mfn));
-	va = mmap(NULL, XEN_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, model.mmio_fd,
-		  (off_t)(page << XEN_PAGE_SHIFT));
-	if (va == MAP_FAILED)
-		model_breach("model: cannot map MMIO");
+	va = mmu_mmio_view(mfn_x(mfn));
 	model_leave();
 	return va;
 }
@@ -231,12 +237,16 @@ static void install(uint64_t page, uint64_t pte, bool grant)
 	uint64_t mfn = pte_mfn(pte), old = model.pte[page];
 	bool present = pte & XEN_PTE_PRESENT, ram = present && machine_is_ram(mfn);
 	bool counted = (old & XEN_PTE_PRESENT) && !(model.stale[page] & GRANT);
+	void *va = model.space + (page << XEN_PAGE_SHIFT);
 
+	device_unmapped(va);
 	if (!present)
 		place(page, -1, 0, 1, false);
 	else
 		place(page, ram ? model.ram_fd : model.mmio_fd, ram ? mfn : mmio_page(mfn), 1,
 		      pte & XEN_PTE_RW);
+	if (present && !ram)
+		device_mapped(va, mfn);
 	if (page < model.direct_pages)
 		model.direct_present += (present && !grant) - counted;
 	model.pte[page] = pte;

@@ -293,11 +293,17 @@ static unsigned int find_cap(const struct function *f, uint8_t id)
 	return 0;
 }
 
-int model_pci_message_ok(uint32_t sbdf, bool msix, unsigned int entry)
+static struct function *of(uint32_t sbdf)
 {
 	const struct xen_pci_addr addr = {(uint16_t)(sbdf >> 16), (uint8_t)(sbdf >> 8),
 					  (uint8_t)sbdf};
-	const struct function *f = find(addr);
+
+	return find(addr);
+}
+
+int model_pci_message_ok(uint32_t sbdf, bool msix, unsigned int entry)
+{
+	const struct function *f = of(sbdf);
 	unsigned int cap = f ? find_cap(f, msix ? CAP_ID_MSIX : CAP_ID_MSI) : 0;
 
 	if (!cap)
@@ -307,4 +313,47 @@ int model_pci_message_ok(uint32_t sbdf, bool msix, unsigned int entry)
 	if (entry > (get(f->raw, cap + 2, 2) & 0x7ff))
 		return -XEN_EINVAL;
 	return get(f->raw, 0x04, 2) & 0x0002 ? 0 : -XEN_ENXIO; /* the table must be reachable */
+}
+
+bool model_pci_message_on(uint32_t sbdf, bool msix)
+{
+	const struct function *f = of(sbdf);
+	unsigned int cap = f ? find_cap(f, msix ? CAP_ID_MSIX : CAP_ID_MSI) : 0;
+
+	if (!cap)
+		return false;
+	/* MSI-X: on, and not masked as a whole. */
+	return msix ? (get(f->raw, cap + 2, 2) & 0xc000) == 0x8000 : get(f->raw, cap + 2, 2) & 1;
+}
+
+uint32_t model_pci_command(struct xen_pci_addr addr)
+{
+	const struct function *f = find(addr);
+
+	return f ? get(f->raw, 0x04, 2) : 0;
+}
+
+unsigned int model_pci_line(struct xen_pci_addr addr)
+{
+	const struct function *f = find(addr);
+
+	return f ? f->raw[0x3c] : 0xff;
+}
+
+bool model_pci_bar(struct xen_pci_addr addr, uint64_t *start, uint64_t *size)
+{
+	const struct function *f = find(addr);
+	uint64_t mask, base;
+
+	if (!f || !get(f->mask, 0x10, 4))
+		return false;
+	base = get(f->raw, 0x10, 4);
+	mask = ~0ULL << 32 | get(f->mask, 0x10, 4);
+	if (base & 4) {
+		base |= (uint64_t)get(f->raw, 0x14, 4) << 32;
+		mask = (uint64_t)get(f->mask, 0x14, 4) << 32 | (uint32_t)mask;
+	}
+	*start = base & ~15ULL;
+	*size = ~(mask & ~15ULL) + 1;
+	return true;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * PHYSDEVOP_*: the ledger of PIRQs and of the PCI functions that Xen knows. GSIs get the lowest
- * free PIRQ from 16 on, messages the highest, as in Xen; mapping a message needs a known function
- * with the capability. Only the hardware domain may do these; a domU may EOI and ask for status.
- * Model lock held.
+ * PHYSDEVOP_*: the ledger of PIRQs. GSIs get the lowest free PIRQ from 16 on, messages the highest,
+ * as in Xen; mapping a message needs a function that Xen knows (physdev_pci.c), with the
+ * capability. Only the hardware domain may do these; a domU may EOI and ask for status. Model lock
+ * held.
  */
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +14,6 @@
 #define NR_PIRQS 256
 #define FIRST_FREE 16
 #define MAX_MSI 32
-#define NR_KNOWN 1024
 
 struct pirq {
 	bool mapped;
@@ -32,37 +31,12 @@ static struct {
 	bool set, level;
 	bool lost; /* unmapped once: Xen took the domain's permission for it away */
 } gsis[NR_GSI];
-static uint32_t known[NR_KNOWN];
-static unsigned int nr_known;
 
 void physdev_start(void)
 {
 	memset(pirqs, 0, sizeof(pirqs));
 	memset(gsis, 0, sizeof(gsis));
-	nr_known = 0;
-}
-
-static uint32_t sbdf_of(uint32_t segment, uint32_t bus, uint32_t devfn)
-{
-	return segment << 16 | (bus & 0xff) << 8 | (devfn & 0xff);
-}
-
-static bool is_known(uint32_t sbdf)
-{
-	for (unsigned int i = 0; i < nr_known; i++)
-		if (known[i] == sbdf)
-			return true;
-	return false;
-}
-
-bool model_pci_known(struct xen_pci_addr addr)
-{
-	bool yes;
-
-	model_enter();
-	yes = is_known(sbdf_of(addr.segment, addr.bus, addr.devfn));
-	model_leave();
-	return yes;
+	physdev_pci_start();
 }
 
 static int free_pirq(bool gsi)
@@ -123,7 +97,7 @@ static int map_gsi(struct physdev_map_pirq *map)
  */
 static int check_message(uint32_t sbdf, bool msix, unsigned int entry)
 {
-	if (!is_known(sbdf))
+	if (!physdev_pci_known(sbdf))
 		return -XEN_ENODEV;
 	for (int i = 0; i < NR_PIRQS; i++) {
 		if (!pirqs[i].mapped || pirqs[i].gsi >= 0 || pirqs[i].sbdf != sbdf)
@@ -140,7 +114,7 @@ static int map_message(struct physdev_map_pirq *map)
 {
 	bool multi = map->type == MAP_PIRQ_TYPE_MULTI_MSI, msix = map->table_base != 0;
 	uint32_t segment = map->type == MAP_PIRQ_TYPE_MSI ? 0 : (uint32_t)map->bus >> 16;
-	uint32_t sbdf = sbdf_of(segment, (uint32_t)map->bus, (uint32_t)map->devfn);
+	uint32_t sbdf = physdev_sbdf(segment, (uint32_t)map->bus, (uint32_t)map->devfn);
 	int nr = multi ? map->entry_nr : 1, pirq = map->pirq, rc;
 
 	if (multi && (msix || (pirq >= 0 && nr != 1)))
@@ -244,6 +218,42 @@ bool physdev_fire(uint32_t pirq)
 	return !p->again;
 }
 
+bool physdev_message(uint32_t sbdf, bool msix, unsigned int entry)
+{
+	for (int i = 0; i < NR_PIRQS; i++) {
+		const struct pirq *p = &pirqs[i];
+
+		if (!p->mapped || p->gsi >= 0 || p->sbdf != sbdf || p->msix != msix ||
+		    p->entry != entry || !p->port)
+			continue;
+		event_raise(p->port);
+		return true;
+	}
+	return false;
+}
+
+bool physdev_line(unsigned int gsi)
+{
+	for (uint32_t i = 0; i < NR_PIRQS; i++) {
+		const struct pirq *p = &pirqs[i];
+
+		if (!p->mapped || p->gsi != (int)gsi || !p->port)
+			continue;
+		if (physdev_fire(i))
+			event_raise(p->port);
+		return true;
+	}
+	return false;
+}
+
+int physdev_message_of(uint32_t sbdf)
+{
+	for (int i = 0; i < NR_PIRQS; i++)
+		if (pirqs[i].mapped && pirqs[i].gsi < 0 && pirqs[i].sbdf == sbdf)
+			return i;
+	return -1;
+}
+
 static int setup_gsi(const struct physdev_setup_gsi *setup)
 {
 	if (setup->gsi < 0 || setup->gsi >= NR_GSI)
@@ -255,29 +265,6 @@ static int setup_gsi(const struct physdev_setup_gsi *setup)
 	gsis[setup->gsi].set = true;
 	gsis[setup->gsi].level = setup->triggering;
 	return 0;
-}
-
-static int device(const struct physdev_pci_device *dev, bool add)
-{
-	uint32_t sbdf = sbdf_of(dev->seg, dev->bus, dev->devfn);
-
-	if (model.params.domu)
-		return -XEN_EPERM;
-	if (add) {
-		if (!is_known(sbdf) && nr_known < NR_KNOWN)
-			known[nr_known++] = sbdf;
-		return 0;
-	}
-	for (unsigned int i = 0; i < nr_known; i++) {
-		if (known[i] != sbdf)
-			continue;
-		for (int p = 0; p < NR_PIRQS; p++)
-			if (pirqs[p].mapped && pirqs[p].gsi < 0 && pirqs[p].sbdf == sbdf)
-				model_breach("PHYSDEVOP_pci_device_remove: PIRQ %d is mapped", p);
-		known[i] = known[--nr_known];
-		return 0;
-	}
-	return -XEN_ENODEV;
 }
 
 /* A line that was asserted meanwhile fires again. */
@@ -303,24 +290,6 @@ static int status_query(struct physdev_irq_status_query *op)
 	return 0;
 }
 
-static int device_add(const struct physdev_pci_device_add *add)
-{
-	const struct physdev_pci_device dev = {add->seg, add->bus, add->devfn};
-
-	return device(&dev, true); /* Xen looks at known flags only */
-}
-
-/* The older calls: segment 0 only. Their structures begin alike. */
-static int manage_pci(int cmd, const struct physdev_manage_pci *op)
-{
-	const struct physdev_pci_device dev = {0, op->bus, op->devfn};
-	const struct physdev_manage_pci_ext *ext = (const void *)op;
-
-	if (cmd == PHYSDEVOP_manage_pci_add_ext && (ext->is_extfn > 1 || ext->is_virtfn > 1))
-		return -XEN_EINVAL;
-	return device(&dev, cmd != PHYSDEVOP_manage_pci_remove);
-}
-
 /* Does Xen want an argument for @cmd? */
 static bool is_command(int cmd)
 {
@@ -344,13 +313,11 @@ int do_physdev_op(int cmd, void *arg)
 	case PHYSDEVOP_irq_status_query:
 		return status_query(arg);
 	case PHYSDEVOP_pci_device_add:
-		return device_add(arg);
 	case PHYSDEVOP_pci_device_remove:
-		return device(arg, false);
 	case PHYSDEVOP_manage_pci_add:
 	case PHYSDEVOP_manage_pci_remove:
 	case PHYSDEVOP_manage_pci_add_ext:
-		return manage_pci(cmd, arg);
+		return physdev_pci_op(cmd, arg);
 	case PHYSDEVOP_pci_mmcfg_reserved:
 		return model.params.domu ? -XEN_EPERM : 0;
 	default:

@@ -218,9 +218,14 @@ static void close_port(struct xen_pirq *pirq)
 	struct evtchn_close close = {.port = pirq->port};
 	int rc = hypercall_event_channel_op(EVTCHNOP_close, &close);
 
-	if (rc)
+	if (rc) {
 		xen_port_log(XEN_LOG_ERROR, "PIRQ %d: port %u does not close: error %d", pirq->pirq,
 			     pirq->port, rc);
+		/* What is still bound stays mapped. */
+		if (pirq->mapped)
+			forget_message(pirq);
+		pirq->mapped = false;
+	}
 	pirq->port = 0;
 }
 

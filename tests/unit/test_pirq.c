@@ -310,6 +310,29 @@ static void unmap_fails(void)
 	finish(&host, &before);
 }
 
+/* A channel that Xen does not close still has its PIRQ: that one is left mapped. */
+static void close_fails(void)
+{
+	begin_with(nvme());
+	for (unsigned int kind = 1; kind < 3; kind++) {
+		struct physdev_unmap_pirq unmap = {.domid = DOMID_SELF, .pirq = 255};
+		struct evtchn_close close = {0};
+		struct xen_pirq pirq;
+
+		ck_assert_int_eq(map_kind(&pirq, kind), 0);
+		ck_assert_int_eq(xen_pirq_bind(&pirq, false, count, &calls), 0);
+		close.port = pirq.port;
+		model_fail(MODEL_EVENT_CHANNEL_OP, 1, -XEN_EINVAL);
+		xen_pirq_release(&pirq);
+		ck_assert_ptr_nonnull(strstr(model_last_log(), "does not close"));
+		ck_assert_uint_eq(model_pirqs(), 1);
+		ck_assert_int_eq(hypercall_event_channel_op(EVTCHNOP_close, &close), 0);
+		ck_assert_int_eq(hypercall_physdev_op(PHYSDEVOP_unmap_pirq, &unmap), 0);
+		check_clean(kind);
+	}
+	finish(&host, &before);
+}
+
 static void binding_fails(void)
 {
 	begin_with(nvme());
@@ -396,6 +419,7 @@ static const struct unit_case cases[] = {
 	{"the table's place is not read again (XSA-337)", moved_bar},
 	{"a PHYSDEVOP that fails leaves nothing", physdev_fails},
 	{"an unmap that fails is logged", unmap_fails},
+	{"a channel that does not close keeps its PIRQ", close_fails},
 	{"a bind that fails leaves nothing", binding_fails},
 	{"a handler that cannot be set leaves nothing", handler_fails},
 	{"config accesses that fail leave nothing", config_fails},

@@ -7,6 +7,9 @@
  * frames, maps them where they were and gives the pages back to the port. Spare PFNs from set-up
  * that were never populated can be handed to the balloon with xen_balloon_add_spare().
  *
+ * What is done by halves is undone; if Xen refuses that too, the kernel would be left with pages
+ * that it cannot reach or frames that it does not know, and the library panics.
+ *
  * Context: may be called from any context the port's page allocator allows; the balloon locks
  * itself; inflating and deflating exclude one another.
  */

@@ -20,7 +20,7 @@ extern "C" {
 /*
  * A zeroed region of 2^@order pages (at most XEN_CONTIGUOUS_MAX_ORDER), naturally aligned, all
  * below 2^@address_bits (13 to 64). NULL with *@err: -XEN_EINVAL, or an error of
- * xen_create_contiguous_region().
+ * xen_contiguous_create().
  */
 void *xen_coherent_alloc(unsigned int order, unsigned int address_bits, dma_addr_t *dma, int *err);
 /* Into the cache; the same order and width. */

@@ -62,9 +62,9 @@ int xen_create_contiguous_region(pfn_t pfn, unsigned int order, unsigned int add
 
 /*
  * Give a region's frames back and get any 2^@order single frames instead: all at once or, when Xen
- * is too short of memory for that, page by page. Errors as above; then the region is still
- * contiguous or, after a partial success, its first pages are not any more; it stays ordinary RAM
- * of the domain either way.
+ * is too short of memory for that, page by page. Errors of xen_contiguous_create(); then the
+ * region is still contiguous or, after a partial success, its first pages are not any more; it
+ * stays ordinary RAM of the domain either way.
  */
 int xen_destroy_contiguous_region(pfn_t pfn, unsigned int order);
 

@@ -145,7 +145,7 @@ void xen_dma_sync_sg_for_device(struct xen_dma_dev *dev, struct xen_dma_sg *sg, 
 /*
  * @size bytes (rounded up to 2^n pages) of zeroed memory below coherent_mask, machine-contiguous
  * and naturally aligned. NULL with dev->last_error: -XEN_EINVAL (size 0), -XEN_E2BIG (above 2 MiB),
- * -XEN_ENOMEM. Comes from a cache in steady state: no hypercall.
+ * or an error of xen_coherent_alloc(). Comes from a cache in steady state: no hypercall.
  */
 void *xen_dma_alloc_coherent(struct xen_dma_dev *dev, size_t size, dma_addr_t *dma);
 /* Goes into the cache. @va may be NULL. */

@@ -47,7 +47,8 @@ uint64_t xen_cache_pte_bits(enum xen_cache_mode mode);
  * or RAM of this domain), -XEN_ENOMEM, or what Xen refused (-XEN_EPERM: no permission).
  */
 volatile void *xen_mmio_map(uint64_t maddr, size_t size, enum xen_cache_mode mode, int *err);
-/* Undo; the same address and size. */
+/* Undo; the same address and size. What Xen does not unmap, here or after a mapping that failed by
+ * halves, is logged and its addresses are never used again. */
 void xen_mmio_unmap(volatile void *va, size_t size);
 
 /*

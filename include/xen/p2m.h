@@ -113,6 +113,8 @@ int xen_p2m_set(pfn_t pfn, mfn_t mfn, bool foreign);
 /* Declare [pfn, pfn + nr) RAM (populated or to be ballooned in). -XEN_EEXIST: overlaps RAM or
  * identity, named in @conflict (tag is a string; may be NULL); -XEN_ENOMEM; -XEN_EINVAL. */
 int xen_p2m_ram_add(pfn_t pfn, uint64_t nr, const char *name, struct xen_range *conflict);
+/* The reverse, of any part. -XEN_ENOENT: part of it was not RAM; -XEN_ENOMEM: a range would be
+ * split; -XEN_EINVAL. Nothing is changed on error. */
 int xen_p2m_ram_remove(pfn_t pfn, uint64_t nr);
 
 /*
@@ -122,7 +124,8 @@ int xen_p2m_ram_remove(pfn_t pfn, uint64_t nr);
  * -XEN_ENOMEM; -XEN_EINVAL. Nothing is changed on error.
  */
 int xen_p2m_identity_add(pfn_t pfn, uint64_t nr, struct xen_range *conflict);
-/* -XEN_ENOENT: part of it was not identity (nothing was changed); -XEN_ENOMEM. */
+/* -XEN_ENOENT: part of it was not identity; -XEN_ENOMEM: a range would be split; -XEN_EINVAL.
+ * Nothing is changed on error. */
 int xen_p2m_identity_remove(pfn_t pfn, uint64_t nr);
 
 /*

@@ -185,7 +185,8 @@ int xen_pci_add(struct xen_pci_host *host, struct xen_pci_addr addr, struct xen_
 /*
  * Remove a function, its virtual functions and, for a bridge, all below it, innermost first: Xen
  * told, identity cleared, nodes freed. Makes no config access: it may be gone already. PIRQs of it
- * must have been released.
+ * must have been released. What Xen refuses is logged, and so are pages that stay identity for want
+ * of memory.
  */
 void xen_pci_remove(struct xen_pci_host *host, struct xen_pci_dev *dev);
 

@@ -46,8 +46,8 @@ struct xen_pirq {
 
 /*
  * Each of these three fills the whole of @pirq, whatever was in it: release first what is in use.
- * On error nothing is mapped, and releasing it is harmless. Besides the errors named: what Xen
- * refused; -XEN_EIO: Xen's answer or the config space makes no sense.
+ * On error nothing is mapped, and releasing it is harmless. -XEN_EIO: Xen's answer or the config
+ * space makes no sense.
  *
  * A message that is mapped must stay where it is until released. Mapping is refused with -XEN_EBUSY
  * where Xen would take another message of the device away from its user: MSI beside MSI-X, MSI or
@@ -56,17 +56,18 @@ struct xen_pirq {
 
 /*
  * dom0: map @gsi, active low and level triggered when @level, else active high and edge triggered.
- * -XEN_ERANGE: no such number. The mapping stays when released: Xen takes the right to map a GSI
- * away with the mapping, so it could never be used again.
+ * -XEN_ERANGE: no such number; -XEN_EIO; or what Xen refused. The mapping stays when released: Xen
+ * takes the right to map a GSI away with the mapping, so it could never be used again.
  */
 int xen_pirq_map_gsi(struct xen_pirq *pirq, unsigned int gsi, bool level);
 
-/* dom0: map MSI of @dev. -XEN_ENODEV: no MSI, or memory decode is off. @dev must stay in the tree
- * until @pirq is released (the same for MSI-X). */
+/* dom0: map MSI of @dev. -XEN_ENODEV: no MSI, or memory decode is off; -XEN_EBUSY; -XEN_EIO; or
+ * what Xen refused. @dev must stay in the tree until @pirq is released (the same for MSI-X). */
 int xen_pirq_map_msi(struct xen_pirq *pirq, struct xen_pci_dev *dev);
 
 /* dom0: map MSI-X entry @entry of @dev. -XEN_ENODEV: no MSI-X, memory decode is off, or its table's
- * BAR is not claimed or too small; -XEN_ERANGE: no such entry. */
+ * BAR is not claimed or too small; -XEN_ERANGE: no such entry; -XEN_EBUSY; -XEN_EIO; accessor
+ * errors; or what Xen refused. */
 int xen_pirq_map_msix(struct xen_pirq *pirq, struct xen_pci_dev *dev, unsigned int entry);
 
 /* domU: a number from the backend. -XEN_EINVAL: negative. */
@@ -77,15 +78,16 @@ int xen_pirq_from_backend(struct xen_pirq *pirq, int number);
  * device's messages on. The EOI, where Xen wants one, is sent after the handler returned. @shared:
  * a line that other domains may bind too. @pirq must stay where it is until released.
  * -XEN_EINVAL: no PIRQ or no handler; -XEN_EBUSY: bound already, or another domain does not share;
- * -XEN_EEXIST: the PIRQ has a channel; what xen_port_event_bind() says; accessor errors. On error
- * nothing is bound.
+ * -XEN_EEXIST: the PIRQ has a channel; -XEN_EIO: Xen's answer makes no sense; what else Xen
+ * refused; what xen_port_event_bind() says; accessor errors. On error nothing is bound.
  */
 int xen_pirq_bind(struct xen_pirq *pirq, bool shared, void (*handler)(void *arg), void *arg);
 
 /*
  * Switch the messages off, close the channel and, when mapped here, unmap the PIRQ: as far as each
  * was done, so it may be called after any error and any number of times. When it returns the
- * handler is not running. What Xen or the device refuses is logged.
+ * handler is not running. What Xen or the device refuses is logged and
+ * stays as it is; with a channel that does not close, its PIRQ stays mapped.
  */
 void xen_pirq_release(struct xen_pirq *pirq);
 

@@ -44,7 +44,7 @@ struct xen_e820_entry {
 /*
  * Read the machine's map (@machine: dom0 only) or the domain's. *@nr receives the entry count,
  * at most XEN_E820_MAX. -XEN_ENOSYS: the domain has no map (a domU without e820_host);
- * -XEN_EPERM: not privileged.
+ * -XEN_EPERM: not privileged; or what else Xen refused.
  */
 int xen_e820_read(bool machine, struct xen_e820_entry map[XEN_E820_MAX], unsigned int *nr);
 

@@ -146,7 +146,7 @@ void xen_swiotlb_holders(unsigned int index,
 /*
  * Give back segments that have been wholly free for @idle_ns or longer, keeping no fewer bytes
  * than initial_bytes a pool. Call now and then from housekeeping, or with 0 to get all back.
- * Returns the bytes freed.
+ * Returns the bytes freed. Their frames are exchanged for ordinary ones where Xen agrees.
  */
 uint64_t xen_swiotlb_trim(uint64_t idle_ns);
 

@@ -107,6 +107,7 @@ long memory_exchange(struct xen_memory_exchange *exch)
 	unsigned int in = exch->in.extent_order, out = exch->out.extent_order;
 	struct chunk c = {.in_order = in, .out_order = out};
 	uint64_t done;
+	long err;
 	int rc = check(exch);
 
 	if (rc <= 0)
@@ -121,7 +122,10 @@ long memory_exchange(struct xen_memory_exchange *exch)
 	for (done = exch->nr_exchanged / c.nr_in; done < exch->in.nr_extents / c.nr_in; done++) {
 		c.in = exch->in.extent_start.p + done * c.nr_in;
 		c.out = exch->out.extent_start.p + done * c.nr_out;
-		rc = done >= model.exchange_stop ? -XEN_ENOMEM : exchange_chunk(&c);
+		if (model_counts(MODEL_EXTENT, &err))
+			rc = (int)err;
+		else
+			rc = done >= model.exchange_stop ? -XEN_ENOMEM : exchange_chunk(&c);
 		if (rc)
 			break;
 	}

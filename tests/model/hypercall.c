@@ -28,6 +28,13 @@ bool model_counts(enum model_call kind, long *err)
 	if (!model.fail[kind].nth || --model.fail[kind].nth)
 		return false;
 	*err = model.fail[kind].err;
+	model.failures.nr++;
+	memcpy(model.failures.calls, model.calls, sizeof(model.calls));
+	if (model.then.nth) {
+		model.fail[model.then.kind].nth = model.then.nth;
+		model.fail[model.then.kind].err = model.then.err;
+		model.then.nth = 0;
+	}
 	return true;
 }
 
@@ -57,6 +64,25 @@ void model_fail(enum model_call kind, uint64_t nth, int err)
 	model.fail[kind].nth = nth;
 	model.fail[kind].err = err;
 	model_leave();
+}
+
+void model_fail_then(enum model_call kind, uint64_t nth, int err)
+{
+	model_enter();
+	model.then.kind = kind;
+	model.then.nth = nth;
+	model.then.err = err;
+	model_leave();
+}
+
+struct model_failures model_failures(void)
+{
+	struct model_failures failures;
+
+	model_enter();
+	failures = model.failures;
+	model_leave();
+	return failures;
 }
 
 void model_exchange_stops_after(uint64_t nr)

@@ -105,6 +105,12 @@ struct model {
 		uint64_t nth;
 		int err;
 	} fail[MODEL_NR_CALLS];
+	struct {
+		enum model_call kind;
+		uint64_t nth;
+		int err;
+	} then; /* to be asked for when one of the above happens */
+	struct model_failures failures;
 };
 extern struct model model;
 

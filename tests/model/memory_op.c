@@ -22,12 +22,15 @@ static long add_pages(unsigned int cmd, const struct xen_memory_reservation *r)
 	xen_pfn_t *list = r->extent_start.p;
 	unsigned int bits = width(r);
 	uint64_t i;
+	long err;
 
 	if (!bits || (cmd == XENMEM_populate_physmap && !list))
 		return 0;
 	for (i = 0; i < r->nr_extents; i++) {
-		uint32_t mfn = frames_alloc(r->extent_order, bits, true);
+		uint32_t mfn = NONE;
 
+		if (!model_counts(MODEL_EXTENT, &err))
+			mfn = frames_alloc(r->extent_order, bits, true);
 		if (mfn == NONE)
 			break;
 		for (uint64_t k = 0; cmd == XENMEM_populate_physmap && k < 1ULL << r->extent_order;
@@ -60,13 +63,17 @@ static long remove_pages(const struct xen_memory_reservation *r)
 {
 	const xen_pfn_t *list = r->extent_start.p;
 	uint64_t i;
+	long err;
 
 	if (!list)
 		return 0;
-	for (i = 0; i < r->nr_extents; i++)
+	for (i = 0; i < r->nr_extents; i++) {
+		if (model_counts(MODEL_EXTENT, &err))
+			break;
 		for (uint64_t k = 0; k < 1ULL << r->extent_order; k++)
 			if (!remove_page(list[i] + k))
 				return (long)i;
+	}
 	return (long)i;
 }
 

@@ -73,9 +73,13 @@ int do_mmu_update(struct mmu_update *req, unsigned int count, unsigned int *done
 {
 	int rc = pg_owner(domid);
 	unsigned int i;
+	long err;
 
 	for (i = 0; i < count && !rc; i++) {
-		rc = req ? mmu_update_one(&req[i], domid) : -XEN_EFAULT;
+		if (model_counts(MODEL_MMU_REQUEST, &err))
+			rc = (int)err;
+		else
+			rc = req ? mmu_update_one(&req[i], domid) : -XEN_EFAULT;
 		if (rc)
 			break;
 	}

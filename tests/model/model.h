@@ -73,6 +73,8 @@ enum model_call {
 	MODEL_ALLOC_PAGES, /* xen_port_alloc_pages */
 	MODEL_ALLOC,	   /* xen_port_alloc */
 	MODEL_VM_ALLOC,	   /* xen_port_vm_alloc */
+	MODEL_EXTENT,	   /* of exchange and reservation calls, what Xen does at once */
+	MODEL_MMU_REQUEST, /* one of those of an mmu_update */
 	MODEL_NR_CALLS
 };
 uint64_t model_calls(enum model_call kind);
@@ -81,6 +83,15 @@ uint64_t model_hypercalls(void);
 /* From now on let call number @nth (1 = the next) of @kind fail once with @err (negative errno;
  * ignored for allocations). 0 turns it off. */
 void model_fail(enum model_call kind, uint64_t nth, int err);
+/* When the failure that model_fail() asked for happens, ask for this one: a roll-back fails too. */
+void model_fail_then(enum model_call kind, uint64_t nth, int err);
+/* How many failures that were asked for happened since model_start(), and what model_calls() was
+ * when the last one did. */
+struct model_failures {
+	unsigned int nr;
+	uint64_t calls[MODEL_NR_CALLS];
+};
+struct model_failures model_failures(void);
 /* Let every XENMEM_exchange stop after @nr of its extents (the larger kind, where in and out
  * differ) with -ENOMEM; ~0 turns it off. */
 void model_exchange_stops_after(uint64_t nr);

@@ -67,6 +67,7 @@ if stage 'setup' run setup scripts/setup.sh packages; then
 	done
 	stage 'unit' sub -j"$jobs" unit
 	stage 'unit asan' sub -j"$jobs" unit SAN=asan
+	stage 'faults' sub faults FULL="$([ -n "$tag" ] || echo 1)"
 	stage 'fuzz corpus' sub -j"$jobs" fuzz-corpus
 	stage 'simulation' sub -j"$jobs" sim OPS=400000
 	if [ -z "$tag" ]; then

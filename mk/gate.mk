@@ -4,7 +4,8 @@
 #   make mutate F=drivers/xen/dma.c   those of a file     SEED=n            another sample
 
 .PHONY: mutate
-mutate: $(UNITS:%=$(HOST)/test_%) ## do the tests notice a check deleted or flipped? F=file, N=max
+mutate: ## do the tests notice a check deleted or flipped? F=file, N=max
+	$(Q)$(MAKE) $(UNITS:%=$(HOST)/test_%)
 	$(Q)PYTHONDONTWRITEBYTECODE=1 nice tests/mutate/mutate.py --host=$(HOST) --work=$(O)/mutate \
 		--cc='$(CC)' --cflags='$(HOST_CFLAGS)' \
 		--libs="$(SAN_$(SAN)) $$(pkg-config --libs check) -lpthread" \

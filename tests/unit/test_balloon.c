@@ -120,6 +120,7 @@ static void spare(void)
 
 	start();
 	ck_assert_int_eq(xen_balloon_add_spare(mk_pfn(NR), 0), -XEN_EINVAL);
+	ck_assert_int_eq(xen_balloon_add_spare(mk_pfn(NR + 1), 0), -XEN_EINVAL);
 	ck_assert_int_eq(xen_balloon_add_spare(mk_pfn(NR - 1), 2), -XEN_EINVAL); /* populated */
 	ck_assert_int_eq(xen_balloon_add_spare(mk_pfn(NR - 1), 1), -XEN_EINVAL);
 	ck_assert_int_eq(xen_balloon_add_spare(mk_pfn(NR), MAX - NR + 1), -XEN_EINVAL);

@@ -56,6 +56,29 @@ static void contiguous_is_direct(void)
 	dma_stop();
 }
 
+/* Up to the last byte that the device reaches, and not beyond it. */
+static void up_to_the_mask(void)
+{
+	static const struct xen_e820_entry ram[] = {{0, 256 * MIB, XEN_E820_RAM},
+						    {256 * MIB, 16 * MIB, XEN_E820_RAM}};
+	static const struct model_params params = {.e820 = ram, .nr_e820 = 2, .nr_pages = 60000};
+	struct xen_dma_dev dev = device(28);
+	pfn_t pfn;
+
+	dma_start(&params);
+	pfn = xen_mfn_to_pfn(mk_mfn((1ULL << 16) - 1)); /* the last one below 2^28 */
+	ck_assert(pfn_valid(pfn));
+	for (size_t size = 4094; size <= 4096; size++) {
+		ck_assert_uint_eq(xen_dma_map_page(&dev, pfn, 0, size, XEN_DMA_TO_DEVICE, 0),
+				  MASK(28) - 4095);
+		ck_assert_uint_eq(xen_dma_map_page(&dev, pfn, 4096 - size, size, XEN_DMA_TO_DEVICE,
+						   0),
+				  MASK(28) - (size - 1));
+	}
+	ck_assert_uint_eq(dev.bounces, 0);
+	dma_stop();
+}
+
 /* The nearest two pages of @buf that do not follow each other in the machine. */
 static uint8_t *gap(uint8_t *buf)
 {
@@ -292,7 +315,25 @@ static void two_cpus(void)
 	dma_stop();
 }
 
+static void no_memory_for_a_pool(void)
+{
+	struct xen_dma_dev dev = device(28);
+	uint8_t *buf;
+
+	dma_start(NULL);
+	buf = buffer(4096);
+	model_fail(MODEL_ALLOC, 1, 0);
+	refused(&dev, xen_port_virt_to_pfn(buf), 0, 100, 0, -XEN_ENOMEM);
+	ck_assert_ptr_null(dev.pool);
+	xen_dma_unmap(&dev, map(&dev, buf, 100, XEN_DMA_TO_DEVICE), 100, XEN_DMA_TO_DEVICE, 0);
+	ck_assert_uint_eq(dev.bounces, 0);
+	buffer_free(buf, 4096);
+	dma_stop();
+}
+
 static const struct unit_case cases[] = {
+	{"direct maps reach up to the device's last byte", up_to_the_mask},
+	{"without memory for a pool there is an error, and later none", no_memory_for_a_pool},
 	{"a page is mapped at its machine address", one_page_is_direct},
 	{"Linux 9f40ec84a797: contiguous but unaligned memory streams direct",
 	 contiguous_is_direct},

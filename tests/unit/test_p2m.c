@@ -348,6 +348,14 @@ static void extend_and_publish(void)
 	ck_assert(xen_p2m_in_table(old, 8));
 	ck_assert(!xen_p2m_in_table((char *)old - 4096, 4096));
 	ck_assert(xen_p2m_in_table(xen_p2m.frame_list_list, 1));
+	for (i = 0; i < 3; i++) { /* 600000 PFNs take three lists */
+		uint64_t mfn = word_at(arch.pfn_to_mfn_frame_list_list, i);
+		char *page = xen_port_pfn_to_virt(xen_mfn_to_pfn(mk_mfn(mfn)));
+
+		ck_assert(xen_p2m_in_table(page, 1));
+		ck_assert(xen_p2m_in_table(page + 4095, 1));
+		ck_assert(xen_p2m_in_table(page - 1, 2));
+	}
 	xen_p2m_fini();
 	ck_assert_uint_eq(arch.p2m_cr3, 0);
 	ck_assert_uint_eq(arch.pfn_to_mfn_frame_list_list, 0);

@@ -141,6 +141,54 @@ static void beyond_the_address_space(void)
 	finish(&host, &before);
 }
 
+static void window_beyond_the_address_space(void)
+{
+	struct model_pci_function b = bridge(at(0, 1, 0), 1, 1, 0xe0000000, 0x100000);
+	uint8_t *raw;
+
+	begin(&host, &before);
+	b.pref_is64 = true;
+	b.pref_start = 0x800000000;
+	b.pref_end = 0x8ffffffff;
+	for (unsigned int high = 0xfffff; high <= 0x100000; high++) {
+		plug(b);
+		raw = model_pci_raw(b.addr);
+		memcpy(raw + 0x2c, &high, 4); /* upper half of the limit */
+		ck_assert_int_eq(xen_pci_scan(&host, 0, NULL), 0);
+		ck_assert_uint_eq(host.nr_conflicts, high == 0x100000);
+		ck_assert(is_identity(1ULL << 50) == (high == 0xfffff));
+		empty(&host, &before);
+	}
+	ck_assert_ptr_nonnull(strstr(model_last_log(), "beyond 52 address bits"));
+	finish(&host, &before);
+}
+
+/* A device that answers otherwise when it is sized: its address is no multiple of its size. */
+static int twisted_read(const struct xen_pci_config *config, struct xen_pci_addr addr,
+			unsigned int offset, unsigned int size, uint32_t *value)
+{
+	int rc = bench_read(config, addr, offset, size, value);
+
+	if (offset == 0x10 && *value >= 0xf0000000)
+		*value &= ~0xf00u;
+	return rc;
+}
+
+static void misaligned(void)
+{
+	static const struct xen_pci_config twisted = {twisted_read, bench_write, 4096, NULL};
+
+	begin(&host, &before);
+	host.config = &twisted;
+	plug(with_bar(at(0, 1, 0), 0xe0000000, 0x1000));
+	model_pci_raw(at(0, 1, 0))[0x11] = 0x8;
+	ck_assert_int_eq(xen_pci_scan(&host, 0, NULL), 0);
+	ck_assert_uint_eq(host.devices->res[0].kind, XEN_PCI_RES_NONE);
+	ck_assert_uint_eq(host.nr_conflicts, 1);
+	ck_assert_ptr_nonnull(strstr(model_last_log(), "BAR 0: address is not a multiple"));
+	finish(&host, &before);
+}
+
 static void functions_of_a_device(void)
 {
 	struct model_pci_function f0 = with_bar(at(0, 2, 0), 0xe0000000, 0x1000);
@@ -376,6 +424,8 @@ static const struct unit_case cases[] = {
 	{"every kind of BAR is found, and put back as it was", kinds_of_bars},
 	{"BARs at the edges of 32 and 52 bits are whole (XSA-476)", edges_of_the_address_space},
 	{"a BAR beyond 52 bits is refused", beyond_the_address_space},
+	{"a window beyond 52 bits is refused", window_beyond_the_address_space},
+	{"a BAR that is not aligned to its size is refused", misaligned},
 	{"functions above 0 are found if the device says so", functions_of_a_device},
 	{"what lies behind bridges is found, windows are identity", bridges_and_windows},
 	{"closed windows claim nothing", closed_windows},

@@ -295,6 +295,34 @@ static void sync_is_cut(void)
 	dma_stop();
 }
 
+/* What a device must keep of the buffer's address leaves bytes before it in the first slot. */
+static void sync_before_the_buffer(void)
+{
+	static const struct xen_dma_limits limits = {.mask = MASK(28), .min_align_mask = 511};
+	uint8_t *buf, seen[SLOT];
+	dma_addr_t dma;
+
+	dma_start(NULL);
+	buf = buffer(4096);
+	memset(buf, 1, 4096);
+	dma = pool_map(pool_of(28), &limits, "dev", buf + 300, 200, XEN_DMA_BIDIRECTIONAL);
+	ck_assert_uint_eq(dma % 512, 300);
+	memset(seen, 2, sizeof(seen));
+	device_write(dma - 300, seen, SLOT);
+	ck_assert(xen_swiotlb_sync_single(dma - 100, 50, XEN_DMA_BIDIRECTIONAL, true));
+	ck_assert_ptr_nonnull(strstr(model_last_log(), "beyond its mapping"));
+	ck_assert(xen_swiotlb_sync_single(dma - 100, 100, XEN_DMA_BIDIRECTIONAL, true));
+	for (size_t i = 0; i < 4096; i++)
+		ck_assert_uint_eq(buf[i], 1);
+	/* The part that is inside is synced, and nothing before it. */
+	ck_assert(xen_swiotlb_sync_single(dma - 100, 150, XEN_DMA_BIDIRECTIONAL, true));
+	for (size_t i = 0; i < 4096; i++)
+		ck_assert_uint_eq(buf[i], i >= 300 && i < 350 ? 2 : 1);
+	ck_assert(xen_swiotlb_unmap_single(dma, 200, XEN_DMA_BIDIRECTIONAL, true));
+	buffer_free(buf, 4096);
+	dma_stop();
+}
+
 static void misuse_is_harmless(void)
 {
 	struct xen_swiotlb_pool *pool;
@@ -317,6 +345,8 @@ static void misuse_is_harmless(void)
 	ck_assert(!xen_swiotlb_sync_single(dma, 6000, XEN_DMA_FROM_DEVICE, true));
 	ck_assert(!xen_swiotlb_unmap_single(mfn_to_dma(mfn_of(buf)), 1, XEN_DMA_TO_DEVICE, false));
 	ck_assert(!xen_swiotlb_unmap_single(XEN_DMA_ERROR, 1, XEN_DMA_TO_DEVICE, false));
+	ck_assert(!xen_swiotlb_sync_single(mfn_to_dma(mfn_of(buf)), 1, XEN_DMA_TO_DEVICE, true));
+	ck_assert(!xen_swiotlb_sync_single(XEN_DMA_ERROR, 1, XEN_DMA_TO_DEVICE, true));
 	ck_assert(!xen_swiotlb_is_bounce(XEN_DMA_ERROR));
 	ck_assert_uint_gt(model_log_lines(XEN_LOG_ERROR), 0);
 	ck_assert_uint_eq(pool_stats(0).bytes_used, 0);
@@ -356,6 +386,7 @@ static const struct unit_case cases[] = {
 	{"a device that writes 3 bytes of 4 KiB changes 3 bytes", three_bytes},
 	{"all directions and partial syncs agree with flat memory", flat_memory},
 	{"a sync is cut to its mapping", sync_is_cut},
+	{"a sync that begins before its mapping is cut, too", sync_before_the_buffer},
 	{"misuse is harmless", misuse_is_harmless},
 	{"the original must be RAM", original_must_be_ram},
 };

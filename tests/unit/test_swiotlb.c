@@ -297,7 +297,26 @@ static void exact_slots(void)
 	dma_stop();
 }
 
+/* One mapping can be no larger than the whole pool may become. */
+static void max_mapping_of_a_small_pool(void)
+{
+	static const struct xen_swiotlb_config config = {.max_bytes = 128 * KIB};
+	struct xen_dma_limits limits = bits28;
+
+	dma_start(NULL);
+	ck_assert_int_eq(xen_swiotlb_configure(&config), 0);
+	ck_assert_uint_eq(xen_swiotlb_max_mapping(&limits), 128 * KIB);
+	limits.boundary_mask = 128 * KIB - 1;
+	ck_assert_uint_eq(xen_swiotlb_max_mapping(&limits), 128 * KIB);
+	limits.boundary_mask = 64 * KIB - 1;
+	ck_assert_uint_eq(xen_swiotlb_max_mapping(&limits), 64 * KIB);
+	limits.min_align_mask = 4095;
+	ck_assert_uint_eq(xen_swiotlb_max_mapping(&limits), 60 * KIB + 1);
+	dma_stop();
+}
+
 static const struct unit_case cases[] = {
+	{"a mapping is no larger than the pool may become", max_mapping_of_a_small_pool},
 	{"a bounce buffer holds the original below the pool's width", holds_the_original},
 	{"pools go by address width", pools_go_by_width},
 	{"settings are checked", settings_are_checked},

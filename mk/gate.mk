@@ -2,6 +2,7 @@
 # How good are the unit tests? By mutation (tests/mutate) and by coverage (scripts/cov.sh).
 #   make mutate               a fixed sample              make mutate N=0   all mutants: an hour
 #   make mutate F=drivers/xen/dma.c   those of a file     SEED=n            another sample
+#   make mutate AGAIN=file    what survived according to that output of an earlier run
 
 .PHONY: mutate
 mutate: ## do the tests notice a check deleted or flipped? F=file, N=max
@@ -9,8 +10,8 @@ mutate: ## do the tests notice a check deleted or flipped? F=file, N=max
 	$(Q)PYTHONDONTWRITEBYTECODE=1 nice tests/mutate/mutate.py --host=$(HOST) --work=$(O)/mutate \
 		--cc='$(CC)' --cflags='$(HOST_CFLAGS)' \
 		--libs="$(SAN_$(SAN)) $$(pkg-config --libs check) -lpthread" \
-		--number=$(or $(N),$(if $(F),0,60)) $(F:%=--file=%) $(SEED:%=--seed=%) \
-		$(if $(filter 1,$(V)),--verbose)
+		--number=$(or $(N),$(if $(F)$(AGAIN),0,60)) $(F:%=--file=%) $(SEED:%=--seed=%) \
+		$(AGAIN:%=--again=%) $(if $(filter 1,$(V)),--verbose)
 
 .PHONY: cov
 cov: ## which lines and branches do the unit tests run? pages in build/cov/html

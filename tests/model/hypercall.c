@@ -92,34 +92,17 @@ void model_exchange_stops_after(uint64_t nr)
 	model_leave();
 }
 
-/* A call as a multicall has it; the typed functions use it as well. */
-static long dispatch(const struct multicall_entry *c)
+void model_lie(void (*lie)(struct model_lie_call *call))
 {
-	static const enum model_call kinds[64] = {
-		[__HYPERVISOR_memory_op] = MODEL_MEMORY_OP,
-		[__HYPERVISOR_mmu_update] = MODEL_MMU_UPDATE,
-		[__HYPERVISOR_update_va_mapping] = MODEL_UPDATE_VA_MAPPING,
-		[__HYPERVISOR_mmuext_op] = MODEL_MMUEXT_OP,
-		[__HYPERVISOR_event_channel_op] = MODEL_EVENT_CHANNEL_OP,
-		[__HYPERVISOR_physdev_op] = MODEL_PHYSDEV_OP,
-		[__HYPERVISOR_grant_table_op] = MODEL_GRANT_TABLE_OP,
-		[__HYPERVISOR_sched_op] = MODEL_SCHED_OP,
-		[__HYPERVISOR_console_io] = MODEL_CONSOLE_IO,
-		[__HYPERVISOR_xen_version] = MODEL_XEN_VERSION,
-	};
-	const xen_ulong_t *a = c->args;
-	long err;
+	model_enter();
+	model.lie = lie;
+	model_leave();
+}
 
-	if (c->op == __HYPERVISOR_multicall)
-		return -XEN_EINVAL; /* not inside itself */
-	if (c->op >= 64 || (!kinds[c->op] && c->op != __HYPERVISOR_memory_op))
-		return -XEN_ENOSYS;
-	if (!domain_first_acts() && c->op != __HYPERVISOR_event_channel_op &&
-	    c->op != __HYPERVISOR_grant_table_op)
-		model_breach("model: other domains have grants and event channels only");
-	argument_check(c);
-	if (model_counts(kinds[c->op], &err))
-		return err;
+static long perform(const struct multicall_entry *c)
+{
+	const xen_ulong_t *a = c->args;
+
 	switch (c->op) {
 	case __HYPERVISOR_memory_op:
 		return do_memory_op((unsigned int)a[0], (void *)a[1]);
@@ -142,6 +125,45 @@ static long dispatch(const struct multicall_entry *c)
 	default:
 		return do_xen_version((int)a[0], (void *)a[1]);
 	}
+}
+
+/* A call as a multicall has it; the typed functions use it as well. */
+static long dispatch(const struct multicall_entry *c)
+{
+	static const enum model_call kinds[64] = {
+		[__HYPERVISOR_memory_op] = MODEL_MEMORY_OP,
+		[__HYPERVISOR_mmu_update] = MODEL_MMU_UPDATE,
+		[__HYPERVISOR_update_va_mapping] = MODEL_UPDATE_VA_MAPPING,
+		[__HYPERVISOR_mmuext_op] = MODEL_MMUEXT_OP,
+		[__HYPERVISOR_event_channel_op] = MODEL_EVENT_CHANNEL_OP,
+		[__HYPERVISOR_physdev_op] = MODEL_PHYSDEV_OP,
+		[__HYPERVISOR_grant_table_op] = MODEL_GRANT_TABLE_OP,
+		[__HYPERVISOR_sched_op] = MODEL_SCHED_OP,
+		[__HYPERVISOR_console_io] = MODEL_CONSOLE_IO,
+		[__HYPERVISOR_xen_version] = MODEL_XEN_VERSION,
+	};
+	const xen_ulong_t *a = c->args;
+	struct model_lie_call lie;
+	long err;
+
+	if (c->op == __HYPERVISOR_multicall)
+		return -XEN_EINVAL; /* not inside itself */
+	if (c->op >= 64 || (!kinds[c->op] && c->op != __HYPERVISOR_memory_op))
+		return -XEN_ENOSYS;
+	if (!domain_first_acts() && c->op != __HYPERVISOR_event_channel_op &&
+	    c->op != __HYPERVISOR_grant_table_op)
+		model_breach("model: other domains have grants and event channels only");
+	argument_check(c);
+	if (model_counts(kinds[c->op], &err))
+		return err;
+	if (!model.lie)
+		return perform(c);
+	lie = (struct model_lie_call){kinds[c->op], a[0], (void *)a[1], false, 0};
+	model.lie(&lie);
+	lie.done = true;
+	lie.rc = perform(c);
+	model.lie(&lie);
+	return lie.rc;
 }
 
 static long call(unsigned long op, unsigned long a0, unsigned long a1, unsigned long a2,

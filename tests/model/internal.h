@@ -99,6 +99,7 @@ struct model {
 	unsigned int nr_iomem;
 
 	uint64_t exchange_stop;
+	void (*lie)(struct model_lie_call *call);
 	uint64_t calls[MODEL_NR_CALLS];
 	uint64_t hypercalls;
 	struct {

@@ -96,6 +96,20 @@ struct model_failures model_failures(void);
  * differ) with -ENOMEM; ~0 turns it off. */
 void model_exchange_stops_after(uint64_t nr);
 
+/*
+ * A hypervisor that is not as it should be: @lie is shown each hypercall that is done, alone or in
+ * a multicall, before (it may change what is asked) and after (it may change what is answered).
+ * NULL ends it.
+ */
+struct model_lie_call {
+	enum model_call kind;
+	unsigned long cmd; /* the first argument */
+	void *arg;	   /* the second */
+	bool done;	   /* this is after */
+	long rc;	   /* then: what it returns */
+};
+void model_lie(void (*lie)(struct model_lie_call *call));
+
 /* Frames free for allocation below 2^@bits. model_reserve_below() takes them away (a full zone)
  * and gives back what it took before; 0 takes none. */
 uint64_t model_free_frames(unsigned int bits);

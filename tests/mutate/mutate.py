@@ -180,6 +180,7 @@ def arguments():
     parser.add_argument("--number", type=int, default=0, help="at most so many; 0: all")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--again", help="those alone that survived according to this output")
     parser.add_argument("--list", action="store_true", help="list, run nothing")
     parser.add_argument("--verbose", action="store_true", help="a line a mutant")
     args = parser.parse_args()
@@ -203,6 +204,11 @@ def main():
     for key in sorted(stale):
         print(f"  STALE    equivalent: {key}")
     chosen = [m for m in mutants if m.key not in known]
+    if args.again:
+        lines = pathlib.Path(args.again).read_text().splitlines()
+        survived = {re.sub(r":\d+: ", " :: ", line.split(None, 1)[1], count=1)
+                    for line in lines if line.strip().startswith("SURVIVED")}
+        chosen = [m for m in chosen if m.key in survived]
     if args.number:
         chosen.sort(key=lambda m: hashlib.sha256(f"{args.seed} {m.key}".encode()).digest())
         drawn = set(chosen[:args.number])

@@ -376,6 +376,8 @@ size_t xen_swiotlb_max_mapping(const struct xen_dma_limits *limits)
 
 	while (most > xen_swiotlb_settings.max_bytes)
 		most >>= 1;
+	if (limits->min_align_mask >= most) /* no segment is aligned so far */
+		return 0;
 	if (limits->boundary_mask && limits->boundary_mask < most)
 		most = limits->boundary_mask + 1;
 	/* The buffer's address may have all the bits set that it must keep. */

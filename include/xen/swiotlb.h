@@ -113,7 +113,8 @@ bool xen_swiotlb_sync_single(dma_addr_t dma, size_t size, enum xen_dma_dir dir, 
 /* Is @dma inside a live bounce mapping? O(log segments), lock-free. */
 bool xen_swiotlb_is_bounce(dma_addr_t dma);
 
-/* The largest @size that map_single() can ever satisfy under @limits wherever the buffer lies. */
+/* The largest @size that map_single() can ever satisfy under @limits wherever the buffer lies; 0
+ * when min_align_mask asks for more than a segment's alignment. */
 size_t xen_swiotlb_max_mapping(const struct xen_dma_limits *limits);
 
 /*

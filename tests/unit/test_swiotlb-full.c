@@ -43,6 +43,34 @@ static void too_big_and_no_place(void)
 	dma_stop();
 }
 
+/* Segments are aligned to their size, so there may be none that keeps all the bits. */
+static void more_alignment_than_segments_have(void)
+{
+	static const struct xen_swiotlb_config small = {.max_segment_order = 3};
+	static const struct xen_swiotlb_config few = {.max_bytes = 40 * KIB};
+	struct xen_dma_limits l = {.mask = MASK(32), .min_align_mask = 0xffff};
+	char *buf;
+
+	dma_start(NULL);
+	buf = buffer(64 * KIB);
+	for (unsigned int i = 0; i < 2; i++) {
+		ck_assert_int_eq(xen_swiotlb_configure(i ? &few : &small), 0);
+		l.min_align_mask = 0xffff;
+		ck_assert_uint_eq(xen_swiotlb_max_mapping(&l), 0);
+		ck_assert_int_ne(pool_try_map(pool_of(32), &l, buf, 1), 0);
+		l.boundary_mask = 0xfff;
+		ck_assert_uint_eq(xen_swiotlb_max_mapping(&l), 0);
+		l.boundary_mask = 0;
+		l.min_align_mask = 0x7fff;
+		ck_assert_uint_eq(xen_swiotlb_max_mapping(&l), 1);
+		ck_assert_int_eq(pool_try_map(pool_of(32), &l, buf + 0x7fff, 1), 0);
+		ck_assert_int_ne(pool_try_map(pool_of(32), &l, buf + 0x7fff, 2), 0);
+		ck_assert_int_eq(xen_swiotlb_fini(), 0);
+	}
+	buffer_free(buf, 64 * KIB);
+	dma_stop();
+}
+
 static void full_and_fragmented(void)
 {
 	static const struct xen_swiotlb_config config = {.max_bytes = 256 * KIB};
@@ -227,6 +255,7 @@ static void holders_are_named_once(void)
 
 static const struct unit_case cases[] = {
 	{"what cannot be placed is refused", too_big_and_no_place},
+	{"more alignment than segments have is refused", more_alignment_than_segments_have},
 	{"a full and a fragmented pool say so", full_and_fragmented},
 	{"a machine without memory says so", no_machine_memory},
 	{"a refusal of Xen's is not taken for want of memory", refused_by_xen},

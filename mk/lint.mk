@@ -28,7 +28,7 @@ shellcheck: ## are the shell scripts clean?
 # Source lists are explicit; what stands beside them would be neither built nor tested.
 LISTED = $(LIB_SRC) $(MODEL_SRC) $(BOOT_SRC) $(GUEST_SRC) $(KERNEL_TEST_SRC) \
 	$(UNITS:%=tests/unit/test_%.c) tests/install/embed.c $(FAULTS_SRC) $(CONF_HOSTED_SRC) \
-	tests/fuzz/fuzz.c $(FUZZ_TARGETS:%=tests/fuzz/fuzz_%.c)
+	$(FUZZ_SRC)
 UNLISTED = $(filter-out $(LISTED),$(shell find lib arch drivers tests -name '*.[cS]'))
 
 .PHONY: lists-check

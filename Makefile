@@ -124,7 +124,7 @@ all: $(O)/libxendma.a ## build the library
 clean: ## remove what was built, but not what was downloaded
 	$(Q)rm -rf $(addprefix $(O)/,host host-asan host-ubsan host-tsan \
 		host-cov host-fuzz fuzz cov mutate free guest guest.elf libxendma.a \
-		xendma.pc boot check demo install)
+		xendma.pc boot check demo install conformance conformance-selftest)
 
 .PHONY: help
 help: ## this list

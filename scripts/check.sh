@@ -62,7 +62,8 @@ if stage 'setup' run setup scripts/setup.sh packages; then
 	stage 'build with clang' run build \
 		sub -j"$jobs" O="$O/clang" CC=clang-14 all "$O/clang/guest.elf"
 	for check in fmt-check headers-check symbols shellcheck lists-check lint-selftest \
-		setup-check unit-selftest fuzz-selftest boot-selftest install-check; do
+		setup-check unit-selftest fuzz-selftest boot-selftest \
+		conformance-selftest install-check; do
 		stage "$check" sub "$check"
 	done
 	stage 'unit' sub -j"$jobs" unit
@@ -79,6 +80,8 @@ if stage 'setup' run setup scripts/setup.sh packages; then
 		stage 'simulation tsan' sub -j"$jobs" sim SAN=tsan OPS=200000 CPUS=3
 	fi
 	if stage 'setup of Xen' run setup scripts/setup.sh xen "$O/xen"; then
+		stage 'conformance' sub -j"$jobs" conformance
+		[ -n "$tag" ] || stage 'conformance asan' sub -j"$jobs" conformance SAN=asan
 		stage 'boot' sub boot-check TAG="$tag" JOBS="$jobs"
 		stage 'kernel' sub kernel-check TAG="$tag"
 		stage 'boot with clang' sub O="$O/clang" CC=clang-14 XEN="${XEN:-$O/xen/debian}" \

@@ -153,6 +153,7 @@ static const struct {
 	{"va-mapping", conf_va_mapping},
 	{"mmu-update", conf_mmu_update},
 	{"mmuext", conf_mmuext},
+	{"page-levels", conf_page_levels},
 	{"multicall", conf_multicall},
 	{"event", conf_event},
 	{"event-bind", conf_event_bind},

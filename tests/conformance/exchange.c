@@ -18,6 +18,12 @@ uint64_t exchange_pages(const struct exchange_case *c)
 	return 1ULL << c->order;
 }
 
+/* @nr extents of @order in pages; 0 for an order that no number holds. */
+static uint64_t pages_of(uint64_t nr, unsigned int order)
+{
+	return order < 64 ? nr << order : 0;
+}
+
 /* Pages of the case: PFNs, frames and lists of both directions. */
 static bool begin(const struct exchange_case *c)
 {
@@ -34,8 +40,9 @@ static bool begin(const struct exchange_case *c)
 	for (i = 0; i < pages; i++)
 		w->old[i] = conf_mfn(w->va + i * XEN_PAGE_SIZE);
 	for (i = 0; i < pages; i++) {
-		w->in[i] = w->old[i << c->in_order & (pages - 1)];
-		w->out[i] = pfn_x(xen_port_virt_to_pfn(w->va)) + (i << c->out_order & (pages - 1));
+		w->in[i] = w->old[pages_of(i, c->in_order) & (pages - 1)];
+		w->out[i] = pfn_x(xen_port_virt_to_pfn(w->va)) +
+			    (pages_of(i, c->out_order) & (pages - 1));
 		w->asked[i] = w->out[i];
 		conf_unmap(w->va + i * XEN_PAGE_SIZE);
 	}
@@ -45,7 +52,7 @@ static bool begin(const struct exchange_case *c)
 /* Make the page at place @at of the input list one that Xen may refuse. */
 static void spoil(const struct exchange_case *c)
 {
-	char *va = w->va + ((size_t)c->at << c->in_order << XEN_PAGE_SHIFT);
+	char *va = w->va + (pages_of(c->at, c->in_order) << XEN_PAGE_SHIFT);
 	xen_pfn_t *in = &w->in[c->at];
 	struct mmuext_op pin = {.cmd = MMUEXT_PIN_L1_TABLE, .arg1.mfn = *in};
 
@@ -114,7 +121,7 @@ struct outcome {
 
 static void follow(const struct exchange_case *c, uint64_t from, uint64_t to, struct outcome *is)
 {
-	uint64_t mask = (1ULL << c->out_order) - 1, i;
+	uint64_t mask = pages_of(1, c->out_order) - 1, i;
 
 	for (i = from; i < to; i++) {
 		uint64_t base = w->out[i >> c->out_order];
@@ -122,7 +129,8 @@ static void follow(const struct exchange_case *c, uint64_t from, uint64_t to, st
 
 		w->old[i] = base + (i & mask);
 		is->aligned &= !(base & mask);
-		is->below &= !c->bits || w->old[i] >> (c->bits - XEN_PAGE_SHIFT) == 0;
+		is->below &=
+			!c->bits || c->bits >= 64 || w->old[i] >> (c->bits - XEN_PAGE_SHIFT) == 0;
 		is->m2p &= conf_m2p(w->old[i]) == asked;
 	}
 }
@@ -158,8 +166,8 @@ void exchange_run(const struct exchange_case *c)
 	spoil(c);
 	rc = call(c, &op);
 	unspoil(c);
-	from = c->start << c->in_order >> chunk << chunk;
-	to = op.nr_exchanged << c->in_order;
+	from = chunk < 64 ? pages_of(c->start, c->in_order) >> chunk << chunk : 0;
+	to = pages_of(op.nr_exchanged, c->in_order);
 	/* A call that was refused as a whole echoes the count that it was given. */
 	if (to > exchange_pages(c) || to < from || (op.nr_exchanged == c->start && rc))
 		to = from;

@@ -2,11 +2,10 @@
 /*
  * XENMEM_increase_reservation, _decrease_reservation and _populate_physmap: pages go back to Xen
  * and come again. The calls never fail, they return how many extents they did. The domain's limit
- * lies CONF_SPARE_PAGES above what it has (see conformance.sh and hosted.c).
+ * lies 256 pages above what it has (see conformance.sh and hosted.c).
  */
 #include "conf.h"
 
-#define SPARE_PAGES 256
 #define MOST 512
 
 static xen_pfn_t list[MOST];

@@ -186,6 +186,8 @@ static size_t physdev_size(int cmd)
 		return sizeof(struct physdev_manage_pci_ext);
 	case PHYSDEVOP_pci_mmcfg_reserved:
 		return sizeof(struct physdev_pci_mmcfg_reserved);
+	case PHYSDEVOP_set_iopl:
+		return sizeof(struct physdev_set_iopl);
 	default:
 		return 0;
 	}

@@ -270,7 +270,7 @@ uint32_t physdev_sbdf(uint32_t segment, uint32_t bus, uint32_t devfn);
 int physdev_message_of(uint32_t sbdf);
 void physdev_pci_start(void);
 bool physdev_pci_known(uint32_t sbdf);
-int physdev_pci_op(int cmd, void *arg); /* _pci_device_* and _manage_pci_* */
+int physdev_pci_op(int cmd, void *arg); /* _pci_* and _manage_pci_* */
 bool physdev_stop(void);
 
 #endif

@@ -317,9 +317,10 @@ int do_physdev_op(int cmd, void *arg)
 	case PHYSDEVOP_manage_pci_add:
 	case PHYSDEVOP_manage_pci_remove:
 	case PHYSDEVOP_manage_pci_add_ext:
-		return physdev_pci_op(cmd, arg);
 	case PHYSDEVOP_pci_mmcfg_reserved:
-		return model.params.domu ? -XEN_EPERM : 0;
+		return physdev_pci_op(cmd, arg);
+	case PHYSDEVOP_set_iopl:
+		return ((const struct physdev_set_iopl *)arg)->iopl > 3 ? -XEN_EINVAL : 0;
 	default:
 		return -XEN_ENOSYS;
 	}

@@ -6,6 +6,7 @@
 #include <model/internal.h>
 
 #define NR_KNOWN 1024
+#define MMCFG_BASE 0xb0000000ULL /* segment 0, all buses */
 
 static uint32_t known[NR_KNOWN];
 static unsigned int nr_known;
@@ -79,6 +80,18 @@ static int manage_pci(int cmd, const struct physdev_manage_pci *op)
 	return device(&dev, cmd != PHYSDEVOP_manage_pci_remove);
 }
 
+/* The firmware's tables name one window. */
+static int mmcfg_reserved(const struct physdev_pci_mmcfg_reserved *op)
+{
+	if (model.params.domu)
+		return -XEN_EPERM;
+	if (op->flags & ~XEN_PCI_MMCFG_RESERVED)
+		return -XEN_EINVAL;
+	if (op->segment || op->start_bus || op->end_bus != 255)
+		return -XEN_ENODEV;
+	return op->address == MMCFG_BASE ? 0 : -XEN_EIO;
+}
+
 int physdev_pci_op(int cmd, void *arg)
 {
 	switch (cmd) {
@@ -86,6 +99,8 @@ int physdev_pci_op(int cmd, void *arg)
 		return device_add(arg);
 	case PHYSDEVOP_pci_device_remove:
 		return device(arg, false);
+	case PHYSDEVOP_pci_mmcfg_reserved:
+		return mmcfg_reserved(arg);
 	default:
 		return manage_pci(cmd, arg);
 	}

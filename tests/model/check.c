@@ -25,7 +25,7 @@ void model_start(const struct model_params *params)
 	lock_reset();
 	trap_start();
 	shared_start();
-	device_start();
+	model_device_start();
 	machine_start();
 	domain_start();
 	port_start();

@@ -202,7 +202,7 @@ uint64_t model_device_interrupts(const struct model_device *device)
 	return device->interrupts;
 }
 
-void device_start(void)
+void model_device_start(void)
 {
 	memset(devices, 0, sizeof(devices));
 	memset(windows, 0, sizeof(windows));

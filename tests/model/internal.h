@@ -242,7 +242,7 @@ void shared_start(void);
 /* device.c: the guest has mapped a frame of MMIO, or is about to unmap it. */
 void device_mapped(void *va, uint64_t mfn);
 void device_unmapped(void *va);
-void device_start(void);
+void model_device_start(void);
 /* Of the function: its command register, BAR 0, interrupt line; are its messages on? */
 uint32_t model_pci_command(struct xen_pci_addr addr);
 bool model_pci_bar(struct xen_pci_addr addr, uint64_t *start, uint64_t *size);

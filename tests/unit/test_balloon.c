@@ -132,6 +132,10 @@ static void spare(void)
 	model_fail(MODEL_ALLOC, 1, 0);
 	ck_assert_int_eq(xen_balloon_add_spare(mk_pfn(NR), MAX - NR), -XEN_ENOMEM);
 	check(0);
+	ck_assert_int_eq(xen_balloon_add_spare(mk_pfn(NR), 7), 0);
+	check(7);
+	xen_balloon_fini();
+	check(0);
 	ck_assert_int_eq(xen_balloon_add_spare(mk_pfn(NR), MAX - NR), 0);
 	ck_assert_int_eq(xen_balloon_add_spare(mk_pfn(NR + 5), 1), -XEN_EEXIST);
 	check(MAX - NR);

@@ -278,9 +278,11 @@ static void bad_arguments(void)
 		unsigned int order, bits;
 		int err;
 	} table[] = {
-		{2, 12, -XEN_EINVAL},  {2, 1, -XEN_EINVAL},   {2, 64, -XEN_EINVAL},
-		{2, ~0U, -XEN_EINVAL}, {19, 32, -XEN_EPERM},  {~0U, 32, -XEN_EPERM},
-		{64, 32, -XEN_EPERM},  {13, 32, -XEN_EINVAL}, /* more than there is */
+		{2, 12, -XEN_EINVAL},  {2, 1, -XEN_EINVAL},
+		{2, 64, -XEN_EINVAL},  {2, ~0U, -XEN_EINVAL},
+		{18, 32, -XEN_EINVAL}, {19, 32, -XEN_EPERM},
+		{~0U, 32, -XEN_EPERM}, {64, 32, -XEN_EPERM},
+		{13, 32, -XEN_EINVAL}, /* more than there is */
 	};
 	uint64_t calls, foreign;
 	unsigned int i, done;
@@ -309,6 +311,8 @@ static void bad_arguments(void)
 	ck_assert_int_eq(xen_contiguous_create(region, 0, 2, 32, &done), 0);
 	ck_assert_uint_eq(model_hypercalls(), calls);
 	ck_assert(signed_still(region[0], 4) && signed_still(region[1], 4));
+	/* The narrowest width that there can be. */
+	ck_assert_int_eq(xen_contiguous_create(region, 1, 0, 13, &done), -XEN_ENOMEM);
 	/* The same region twice in a batch: Xen finds out. */
 	region[2] = region[1];
 	region[1] = region[0];

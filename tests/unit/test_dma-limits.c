@@ -77,14 +77,48 @@ static void mmio_is_itself_or_nothing(void)
 	dma_stop();
 }
 
+/* Where the P2M's array reaches: identity is looked up page by page there, as RAM may be in it. */
+static void mmio_inside_the_array(void)
+{
+	struct xen_dma_dev dev = device(64);
+	const pfn_t bar = mk_pfn(4096 + 10);
+	uint64_t *entries;
+
+	model_start(NULL);
+	ck_assert(!posix_memalign((void **)&entries, 4096, 8192 * sizeof(*entries)));
+	ck_assert_int_eq(xen_p2m_extend(entries, 8192), 0);
+	/* Directly in front of populated RAM, as far as the array says. */
+	ck_assert_int_eq(xen_p2m_identity_add(bar, 6, NULL), 0);
+	ck_assert_int_eq(xen_p2m_set(pfn_add(bar, 3), mk_mfn(5), false), 0);
+	for (unsigned int nr = 1; nr <= 4; nr++)
+		if (nr < 4)
+			ck_assert_uint_eq(xen_dma_map_page(&dev, bar, 0, nr * 4096,
+							   XEN_DMA_TO_DEVICE, XEN_DMA_ATTR_MMIO),
+					  pfn_to_paddr(bar));
+		else
+			refused(&dev, bar, 0, nr * 4096, XEN_DMA_ATTR_MMIO, -XEN_EFAULT);
+	ck_assert_int_eq(xen_p2m_set(pfn_add(bar, 3), mk_mfn(XEN_INVALID_FRAME), false), 0);
+	ck_assert_int_eq(xen_p2m_identity_remove(bar, 6), 0);
+	ck_assert(model_stop());
+	xen_p2m_fini();
+	free(entries);
+}
+
 static void masks_are_tried_out(void)
 {
 	struct xen_dma_dev dev = device(64);
+	uint64_t calls;
 	uint8_t *buf;
 	dma_addr_t dma;
 
 	dma_start(NULL);
 	buf = buffer(4096);
+	/* All 64 bits need no trial. */
+	calls = model_hypercalls();
+	ck_assert_int_eq(xen_dma_set_mask(&dev, MASK(64)), 0);
+	ck_assert_int_eq(xen_dma_set_coherent_mask(&dev, MASK(64)), 0);
+	ck_assert(!xen_swiotlb_stats(0, &(struct xen_swiotlb_stats){0}));
+	ck_assert_uint_eq(model_hypercalls(), calls);
 	ck_assert_int_eq(xen_dma_set_mask(&dev, 0), -XEN_EINVAL);
 	ck_assert_int_eq(xen_dma_set_mask(&dev, MASK(12)), -XEN_EINVAL);
 	ck_assert_int_eq(xen_dma_set_mask(&dev, 0xfffff000), -XEN_EINVAL);
@@ -152,6 +186,7 @@ static const struct unit_case cases[] = {
 	{"a device's limits are checked", limits_are_checked},
 	{"bad arguments are refused", bad_arguments},
 	{"MMIO is mapped at itself or not at all", mmio_is_itself_or_nothing},
+	{"MMIO within the P2M's array is mapped unless RAM is in it", mmio_inside_the_array},
 	{"masks are tried out", masks_are_tried_out},
 	{"the largest mapping is true", max_mapping_is_true},
 };

@@ -191,6 +191,7 @@ static void list_all_or_nothing(void)
 
 	sg[3] = (struct xen_dma_sg){.pfn = xen_port_virt_to_pfn(buf), .length = 8193};
 	ck_assert_int_eq(xen_dma_map_sg(&dev, sg, 5, XEN_DMA_FROM_DEVICE, 0), -XEN_EINVAL);
+	ck_assert_int_eq(xen_dma_map_sg(&dev, sg + 3, 1, XEN_DMA_FROM_DEVICE, 0), -XEN_EINVAL);
 	sg[3].length = 0;
 	ck_assert_int_eq(xen_dma_map_sg(&dev, sg, 5, XEN_DMA_FROM_DEVICE, 0), -XEN_EINVAL);
 	ck_assert_int_eq(xen_dma_map_sg(&dev, sg, 0, XEN_DMA_FROM_DEVICE, 0), -XEN_EINVAL);

@@ -89,6 +89,7 @@ static void batches(void)
 
 static void remap_failures(void)
 {
+	uint64_t calls;
 	size_t done;
 	int nth;
 
@@ -114,6 +115,14 @@ static void remap_failures(void)
 	pfn[40] = mk_pfn(1ULL << 40);
 	ck_assert_int_eq(xen_mmu_remap(pfn, none, NR, &done), -XEN_EINVAL);
 	ck_assert_uint_eq(done, 40);
+	/* Beginning with one: nothing is asked of Xen. */
+	calls = model_hypercalls();
+	ck_assert_int_eq(xen_mmu_remap(pfn + 40, none, 1, &done), -XEN_EINVAL);
+	ck_assert_uint_eq(model_hypercalls(), calls);
+	/* Of two errors the first is told. */
+	model_fail(MODEL_MULTICALL, 1, -XEN_EPERM);
+	ck_assert_int_eq(xen_mmu_remap(pfn, none, NR, &done), -XEN_EPERM);
+	ck_assert_uint_eq(done, 0);
 	pfn[40] = pfn_add(pfn[39], -1ULL);
 	remap(mfn, NR);
 	/* Frames that are somebody else's. */
@@ -230,6 +239,21 @@ static void mmio_not_permitted(void)
 	stop();
 }
 
+/* What is marked identity is in P2M and M2P alike, and no RAM for that. */
+static void mmio_marked(void)
+{
+	volatile uint8_t *va;
+	int err;
+
+	start(NULL);
+	ck_assert_int_eq(xen_p2m_identity_add(mk_pfn(MMIO >> XEN_PAGE_SHIFT), 2, NULL), 0);
+	va = xen_mmio_map(MMIO, 2 * XEN_PAGE_SIZE, XEN_CACHE_UC, &err);
+	ck_assert_ptr_nonnull((void *)va);
+	xen_mmio_unmap(va, 2 * XEN_PAGE_SIZE);
+	ck_assert_int_eq(xen_p2m_identity_remove(mk_pfn(MMIO >> XEN_PAGE_SHIFT), 2), 0);
+	stop();
+}
+
 static void mmio_failures(void)
 {
 	volatile uint8_t *va;
@@ -255,6 +279,7 @@ static void mmio_failures(void)
 }
 
 static const struct unit_case cases[] = {
+	{"MMIO that is marked identity can be mapped", mmio_marked},
 	{"pages swap frames and come back", swaps},
 	{"a remap goes in batches, with a flush of all CPUs, without memory", batches},
 	{"a remap that fails says how far it came", remap_failures},

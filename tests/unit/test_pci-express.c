@@ -149,6 +149,7 @@ static void virtual_functions(void)
 			ck_assert(vf && vf->is_virtfn && vf->known_to_xen);
 			ck_assert_uint_eq(vf->vendor, 0x1234);
 			ck_assert_uint_eq(vf->device, 0x10ed);
+			ck_assert_uint_eq(vf->class_code, 0x00ff00);
 			ck_assert_uint_eq(vf->res[0].start, 0xe0400000 + i * 0x1000);
 			ck_assert_uint_eq(vf->res[0].size, 0x1000);
 			ck_assert(vf->res[0].flags & XEN_PCI_RES_CLAIMED);

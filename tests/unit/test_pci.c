@@ -163,29 +163,92 @@ static void window_beyond_the_address_space(void)
 	finish(&host, &before);
 }
 
-/* A device that answers otherwise when it is sized: its address is no multiple of its size. */
+/* A device that answers otherwise while it is sized, by what it is told to leave out. */
+static uint32_t twist[0x34];
+
 static int twisted_read(const struct xen_pci_config *config, struct xen_pci_addr addr,
 			unsigned int offset, unsigned int size, uint32_t *value)
 {
 	int rc = bench_read(config, addr, offset, size, value);
 
-	if (offset == 0x10 && *value >= 0xf0000000)
-		*value &= ~0xf00u;
+	if (offset < sizeof(twist) / sizeof(twist[0]) && *value >= 0xf0000000)
+		*value ^= twist[offset];
 	return rc;
 }
 
-static void misaligned(void)
+static void changed_while_sized(void)
 {
 	static const struct xen_pci_config twisted = {twisted_read, bench_write, 4096, NULL};
+	static const struct {
+		unsigned int offset;
+		uint32_t value, twist;
+		unsigned int bar;
+		const char *why;
+	} table[] = {
+		{0x10, 0xe000080c, 0x800, 0, "BAR 0: address is not a multiple"},
+		{0x10, 0xe000000c, 0x8, 0, "BAR 0: changes its type"},
+		{0x18, 0xc001, 0x2, 2, "BAR 2: changes its type"},
+		{0x30, 0xe8000800, 0x800, XEN_PCI_RES_ROM_INDEX, "ROM: address is not a multiple"},
+	};
+	struct model_pci_function f = with_bar(at(0, 1, 0), 0xe0000000, 0x1000);
 
 	begin(&host, &before);
 	host.config = &twisted;
-	plug(with_bar(at(0, 1, 0), 0xe0000000, 0x1000));
-	model_pci_raw(at(0, 1, 0))[0x11] = 0x8;
+	f.bar[2] = (struct model_pci_bar){.addr = 0xc000, .size = 0x100, .io = true};
+	f.rom = (struct model_pci_bar){.addr = 0xe8000000, .size = 0x1000};
+	for (unsigned int i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		plug(f);
+		memset(twist, 0, sizeof(twist));
+		memcpy(model_pci_raw(f.addr) + table[i].offset, &table[i].value, 4);
+		twist[table[i].offset] = table[i].twist;
+		ck_assert_int_eq(xen_pci_scan(&host, 0, NULL), 0);
+		ck_assert_uint_eq(host.devices->res[table[i].bar].kind, XEN_PCI_RES_NONE);
+		ck_assert_uint_eq(host.nr_conflicts, 1);
+		ck_assert_msg(strstr(model_last_log(), table[i].why), "%u: %s", i,
+			      model_last_log());
+		empty(&host, &before);
+	}
+	finish(&host, &before);
+}
+
+/* Each kind of BAR counts as enabled by its own bit of the command register. */
+static void enabled_by_kind(void)
+{
+	struct model_pci_function f = with_bar(at(0, 1, 0), 0xe0000000, 0x1000);
+
+	begin(&host, &before);
+	f.bar[2] = (struct model_pci_bar){.addr = 0xc000, .size = 0x100, .io = true};
+	for (unsigned int command = 0; command < 4; command++) {
+		plug(f);
+		model_pci_raw(f.addr)[4] = (uint8_t)command;
+		ck_assert_int_eq(xen_pci_scan(&host, 0, NULL), 0);
+		ck_assert_uint_eq(!!(host.devices->res[0].flags & XEN_PCI_RES_ENABLED),
+				  command >> 1);
+		ck_assert_uint_eq(!!(host.devices->res[2].flags & XEN_PCI_RES_ENABLED),
+				  command & 1);
+		empty(&host, &before);
+	}
+	finish(&host, &before);
+}
+
+/* What is asked of one host does not show what another has. */
+static void two_hosts(void)
+{
+	static struct xen_pci_host other;
+	const struct xen_pci_resource *res;
+
+	begin(&host, &before);
+	xen_pci_host_init(&other, &bench_config, 0, true);
+	ck_assert_int_eq(xen_pci_add_aperture(&host, 0xe0000000, 0x10000000), 0);
+	plug(bridge(at(0, 1, 0), 1, 1, 0xe0000000, 0x100000));
+	plug(with_bar(at(0, 2, 0), 0xe0200000, 0x1000));
 	ck_assert_int_eq(xen_pci_scan(&host, 0, NULL), 0);
-	ck_assert_uint_eq(host.devices->res[0].kind, XEN_PCI_RES_NONE);
-	ck_assert_uint_eq(host.nr_conflicts, 1);
-	ck_assert_ptr_nonnull(strstr(model_last_log(), "BAR 0: address is not a multiple"));
+	for (uint64_t addr = 0xe0000000; addr <= 0xe0300000; addr += 0x100000) {
+		res = xen_pci_resource_at(&host, addr);
+		ck_assert(res && res->start <= addr);
+		ck_assert_ptr_null(xen_pci_resource_at(&other, addr));
+	}
+	xen_pci_host_fini(&other);
 	finish(&host, &before);
 }
 
@@ -425,7 +488,9 @@ static const struct unit_case cases[] = {
 	{"BARs at the edges of 32 and 52 bits are whole (XSA-476)", edges_of_the_address_space},
 	{"a BAR beyond 52 bits is refused", beyond_the_address_space},
 	{"a window beyond 52 bits is refused", window_beyond_the_address_space},
-	{"a BAR that is not aligned to its size is refused", misaligned},
+	{"a BAR that changes while it is sized is refused", changed_while_sized},
+	{"a BAR is enabled by the bit of its kind", enabled_by_kind},
+	{"one host does not see what another has", two_hosts},
 	{"functions above 0 are found if the device says so", functions_of_a_device},
 	{"what lies behind bridges is found, windows are identity", bridges_and_windows},
 	{"closed windows claim nothing", closed_windows},

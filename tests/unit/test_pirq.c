@@ -85,6 +85,7 @@ static void bad_lines(void)
 
 	begin_with(nvme());
 	ck_assert_int_eq(xen_pirq_map_gsi(&pirq, ~0u, true), -XEN_ERANGE);
+	ck_assert_int_eq(xen_pirq_map_gsi(&pirq, 1u << 24, true), -XEN_ERANGE);
 	ck_assert_int_eq(xen_pirq_map_gsi(&pirq, 1000, true), -XEN_EINVAL);
 	ck_assert_int_eq(xen_pirq_bind(&pirq, true, count, &calls), -XEN_EINVAL);
 	xen_pirq_release(&pirq);
@@ -409,7 +410,38 @@ static void config_fails(void)
 	finish(&host, &before);
 }
 
+/* A mapping that did not read all that it has to does not exist. */
+static void map_reads_fail(void)
+{
+	begin_with(nvme());
+	for (unsigned int kind = 1; kind < 3; kind++) {
+		for (unsigned int nth = 1;; nth++) {
+			uint64_t first = bench.nr;
+			struct xen_pirq pirq;
+			int rc;
+
+			bench_fail(nth);
+			rc = map_kind(&pirq, kind);
+			bench_fail(0);
+			if (bench.nr - first < nth) {
+				ck_assert_int_eq(rc, 0);
+				xen_pirq_release(&pirq);
+				break;
+			}
+			if (nth == 1 && !rc) { /* all ones for a status: there may be a list */
+				xen_pirq_release(&pirq);
+				continue;
+			}
+			ck_assert_int_lt(rc, 0);
+			ck_assert_int_eq(pirq.pirq, -1);
+			ck_assert_uint_eq(model_pirqs(), 0);
+		}
+	}
+	finish(&host, &before);
+}
+
 static const struct unit_case cases[] = {
+	{"a read that fails is no mapping", map_reads_fail},
 	{"a line gets an EOI after each event and can be used again", line},
 	{"bad numbers are refused", bad_lines},
 	{"MSI is on while it is bound, INTx off", msi},

@@ -130,6 +130,7 @@ static void steady_state_makes_no_hypercall(void)
 	ck_assert_uint_eq(pool_stats(0).bytes_mapped, 64 * KIB + 1000 + 60 * (1000 * 999 / 2));
 	ck_assert_uint_eq(pool_stats(0).grown, 1);
 	ck_assert_uint_eq(pool_stats(0).bytes_high, 64 * KIB);
+	ck_assert_uint_eq(pool_stats(0).bytes_held_high, pool_stats(0).bytes);
 	buffer_free(buf, 64 * KIB);
 	dma_stop();
 }

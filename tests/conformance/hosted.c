@@ -59,6 +59,7 @@ static bool start(void)
 		.nr_e820 = LEN(machine),
 		.nr_pages = 16384,
 		.max_pages = 16384 + 256,
+		.paddr_bits = 40,
 	};
 	unsigned int found;
 	size_t i;

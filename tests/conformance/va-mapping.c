@@ -24,7 +24,7 @@ static uint64_t frame_number(enum frame frame)
 	case MMIO:
 		return CONF_MMIO_MFN;
 	case MMIO_END:
-		return 0x3ffffffff;
+		return 0x3ffffffff; /* beyond the machine's 40 bits of address */
 	case INVALID:
 		return CONF_INVALID_MFN & (XEN_PTE_FRAME_MASK >> XEN_PAGE_SHIFT);
 	default:

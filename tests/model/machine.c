@@ -18,6 +18,7 @@
 #define MAX_SCATTERED 16384
 #define XEN_LOWEST 2 /* frames at address 0 that Xen keeps */
 #define DEFAULT_PAGES 4096
+#define DEFAULT_PADDR_BITS 46
 #define LIST_PFN 16 /* below it: the "kernel image" */
 #define LOW_HOLE_PFN 0x9f
 #define ABOVE_HOLE_PFN 0x100
@@ -345,6 +346,8 @@ void machine_start(void)
 		p->max_pages = p->nr_pages;
 	if (!p->nr_cpus)
 		p->nr_cpus = 1;
+	if (!p->paddr_bits)
+		p->paddr_bits = DEFAULT_PADDR_BITS;
 	read_map();
 	model.max_pages = p->max_pages;
 	model.ram_fd = new_memfd("ram", model.max_page << XEN_PAGE_SHIFT);

@@ -22,8 +22,7 @@
 #define MMIO_PAGES 8192 /* frames of it that have contents */
 #define STALE 1u
 #define LISTED 2u
-#define GRANT 4u      /* not of staleness: the PTE maps another domain's page by a grant */
-#define PADDR_BITS 40 /* what the machine's processors can address */
+#define GRANT 4u /* not of staleness: the PTE maps another domain's page by a grant */
 #define PTE_CACHE (XEN_PTE_PWT | XEN_PTE_PCD | XEN_PTE_PAT)
 
 void mmu_start(void)
@@ -151,7 +150,7 @@ void model_permit_iomem(mfn_t mfn, uint64_t nr)
 static bool iomem_permitted(uint64_t mfn)
 {
 	if (!model.params.domu)
-		return mfn < 1ULL << (PADDR_BITS - XEN_PAGE_SHIFT);
+		return mfn < 1ULL << (model.params.paddr_bits - XEN_PAGE_SHIFT);
 	for (unsigned int i = 0; i < model.nr_iomem; i++)
 		if (mfn >= model.iomem[i].start && mfn < model.iomem[i].end)
 			return true;

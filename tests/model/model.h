@@ -29,8 +29,9 @@ struct model_params {
 	bool contiguous;      /* give the domain contiguous MFNs; default scattered, high first */
 	bool no_setup;	      /* do not call xen_p2m_init() and xen_p2m_ram_add() for the test */
 	unsigned int nr_cpus; /* default 1 */
-	bool intremap;	      /* an IOMMU remaps interrupts: multi-vector MSI works */
-	uint64_t seed;	      /* scatter order; 0: a fixed default */
+	unsigned int paddr_bits; /* what these can address; default 46 */
+	bool intremap;		 /* an IOMMU remaps interrupts: multi-vector MSI works */
+	uint64_t seed;		 /* scatter order; 0: a fixed default */
 };
 
 /* @params NULL: all defaults. Ends the test on any failure. */

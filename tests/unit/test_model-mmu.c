@@ -68,7 +68,7 @@ static void refused_ptes(void)
 	va = guest_va(1000);
 	ck_assert_int_eq(guest_map(va, 1), -XEN_EBUSY); /* RAM, but not ours */
 	ck_assert_int_eq(guest_set_pte(va, XEN_PTE_FRAME_MASK | XEN_PTE_KERNEL), -XEN_EINVAL);
-	ck_assert_int_eq(guest_map(va, 1ULL << 28), -XEN_EPERM); /* beyond 40 bits of address */
+	ck_assert_int_eq(guest_map(va, 1ULL << 34), -XEN_EPERM); /* beyond 46 bits of address */
 	ck_assert_int_eq(guest_map(&local, mfns[1000]), -XEN_EINVAL);
 	ck_assert_int_eq(guest_unmap(guest_va(1001)), 0);
 	model_page_table(mk_mfn(mfns[1001]), true);

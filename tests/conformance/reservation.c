@@ -188,6 +188,10 @@ static void limit(void)
 	conf("increase-beyond-limit", "%s frames-changed=%s", conf_err(got), change(before));
 	if (got < 0 || got > MOST)
 		return;
+	if (got == MOST) { /* not the machine that this is meant for: no limit in reach */
+		reserve(XENMEM_decrease_reservation, list, MOST, 0, 0, DOMID_SELF);
+		return;
+	}
 	conf("increase-at-limit", "%s",
 	     conf_err(reserve(XENMEM_increase_reservation, list + got, 1, 0, 0, DOMID_SELF)));
 	conf("increase-at-limit-order-1", "%s",

@@ -132,6 +132,13 @@ static bool find_obstacle(const struct xen_pci_resource *res, struct obstacle *o
 	return false;
 }
 
+/* Every look at the set is under the lock: who leaves it empty may free it. */
+static void free_if_empty(void)
+{
+	if (!registry.nr_leaves)
+		xen_ranges_fini(&registry.leaves);
+}
+
 static int register_claim(struct xen_pci_resource *res, struct obstacle *obstacle)
 {
 	unsigned long flags = xen_port_lock(&registry.lock);
@@ -146,6 +153,7 @@ static int register_claim(struct xen_pci_resource *res, struct obstacle *obstacl
 	} else {
 		rc = xen_ranges_insert(&registry.leaves, res->start, end_of(res), res, NULL);
 		registry.nr_leaves += !rc;
+		free_if_empty(); /* it keeps the nodes that it got before it ran out */
 	}
 	xen_port_unlock(&registry.lock, flags);
 	return rc;
@@ -168,9 +176,8 @@ void xen_pci_unregister(struct xen_pci_resource *res)
 		int rc = xen_ranges_erase(&registry.leaves, res->start, end_of(res));
 
 		XEN_ASSERT(!rc);
-		/* Every look at the set is under the lock: the last one may free it. */
-		if (!--registry.nr_leaves)
-			xen_ranges_fini(&registry.leaves);
+		registry.nr_leaves--;
+		free_if_empty();
 	}
 	xen_port_unlock(&registry.lock, flags);
 }

@@ -198,6 +198,27 @@ static void memory_runs_out(void)
 	finish(&host, &before);
 }
 
+/* A claim that failed half-way has not made the registry hold anything. */
+static void nothing_is_held(void)
+{
+	unsigned int nth = 0;
+	int rc;
+
+	do {
+		begin(&host, &before);
+		plug(with_bar(at(0, 0, 0), 0xe0000000, 0x1000));
+		model_fail(MODEL_ALLOC, ++nth, 0);
+		rc = xen_pci_add(&host, at(0, 0, 0), NULL, NULL);
+		model_fail(MODEL_ALLOC, 0, 0);
+		ck_assert(!rc || rc == -XEN_ENOMEM);
+		model_pci_unplug(at(0, 0, 0));
+		finish(&host, &before);
+		xen_p2m_fini();
+		ck_assert_uint_eq(model_allocs().objects, 0);
+	} while (rc);
+	ck_assert_uint_gt(nth, 4);
+}
+
 static void xen_fails(void)
 {
 	begin(&host, &before);
@@ -532,6 +553,7 @@ static const struct unit_case cases[] = {
 	{"the accessor dies at each access in turn", accessor_dies},
 	{"a dead accessor is given up soon", accessor_is_dead},
 	{"each allocation fails in turn: nothing is left half done", memory_runs_out},
+	{"a claim that failed leaves nothing allocated", nothing_is_held},
 	{"each PHYSDEVOP fails in turn", xen_fails},
 	{"10,000 devices of random bytes", hostile_devices},
 	{"machines full of them, lying", hostile_machine},

@@ -15,7 +15,7 @@ endif
 AR ?= ar
 
 # These goals install what is missing, or need no compiler.
-NO_TOOLS := check check-long demo setup help clean boot-list fmt fmt-check shellcheck
+NO_TOOLS := check check-long demo setup help clean boot-list dom0-list fmt fmt-check shellcheck
 ifneq ($(filter-out $(NO_TOOLS),$(or $(MAKECMDGOALS),all)),)
 ifeq ($(shell command -v $(firstword $(CC))),)
 $(error no compiler '$(CC)': install gcc, give CC=, or let `make setup` install what is missing)
@@ -124,11 +124,12 @@ all: $(O)/libxendma.a ## build the library
 clean: ## remove what was built, but not what was downloaded
 	$(Q)rm -rf $(addprefix $(O)/,host host-asan host-ubsan host-tsan \
 		host-cov host-fuzz fuzz cov mutate free guest guest.elf libxendma.a \
-		xendma.pc boot check demo install conformance conformance-selftest)
+		xendma.pc boot check demo install conformance conformance-selftest \
+		dom0 dom0-selftest)
 
 .PHONY: help
 help: ## this list
 	@printf 'make TARGET [O=build] [CC=gcc|clang-14] [V=1]\n\n'
 	@grep -hE '^[a-z-]+:.*##' Makefile mk/*.mk | sed -E 's/:.*## /\t/' | expand -t 18
 
--include $(shell find $(O) -name '*.d' 2>/dev/null)
+-include $(shell find $(O) -name '*.d' -type f 2>/dev/null)

@@ -9,7 +9,7 @@ INSTALL := install
 LIBDIR = $(PREFIX)/lib
 INCDIR = $(PREFIX)/include/xendma/xen
 DOCDIR = $(PREFIX)/share/doc/xendma
-DOCS := README.md docs/architecture.md docs/porting.md docs/guest.md
+DOCS := README.md docs/architecture.md docs/porting.md docs/guest.md docs/testing.md
 
 .PHONY: install
 install: $(O)/libxendma.a ## install under $(DESTDIR)$(PREFIX)

@@ -63,7 +63,7 @@ if stage 'setup' run setup scripts/setup.sh packages; then
 		sub -j"$jobs" O="$O/clang" CC=clang-14 all "$O/clang/guest.elf"
 	for check in fmt-check headers-check symbols shellcheck lists-check lint-selftest \
 		setup-check unit-selftest fuzz-selftest boot-selftest \
-		conformance-selftest install-check; do
+		conformance-selftest dom0-selftest install-check; do
 		stage "$check" sub "$check"
 	done
 	stage 'unit' sub -j"$jobs" unit
@@ -86,6 +86,9 @@ if stage 'setup' run setup scripts/setup.sh packages; then
 		stage 'kernel' sub kernel-check TAG="$tag"
 		stage 'boot with clang' sub O="$O/clang" CC=clang-14 XEN="${XEN:-$O/xen/debian}" \
 			boot-check B=mem-64m
+		if stage 'setup of dom0' run setup scripts/setup-dom0.sh "$O/linux"; then
+			stage 'dom0' sub dom0-check TAG="$tag" JOBS="$jobs"
+		fi
 	fi
 fi
 printf '\n%s\n' "$seconds"

@@ -9,20 +9,10 @@
 # Xen is downloaded and unpacked, never installed: installing a hypervisor changes what the
 # machine boots next. Where something cannot be had, one line says what to do by hand.
 set -u
+. "$(dirname "$0")/setup-lib.sh"
 
 top=$(cd "$(dirname "$0")/.." && pwd)
 xen_package=xen-hypervisor-4.17-amd64
-
-say()
-{
-	printf 'setup: %s\n' "$*"
-}
-
-die()
-{
-	printf 'setup: %s\n' "$*" >&2
-	exit 1
-}
 
 # Is there what a package is wanted for, wherever it came from?
 have()
@@ -57,25 +47,6 @@ other_distribution()
 		printf '%s' "${PRETTY_NAME:-not known}")
 }
 
-# How to become root: nothing, sudo, or no way ("no").
-root_by()
-{
-	if [ "$(id -u)" -eq 0 ]; then
-		echo ""
-	elif command -v sudo >/dev/null && { [ -t 0 ] || sudo -n true 2>/dev/null; }; then
-		echo sudo
-	else
-		echo no
-	fi
-}
-
-apt_update()
-{
-	say "reading the package lists"
-	$root apt-get -qq update >"$log" 2>&1 ||
-		say "apt-get update failed: $(grep -m 1 '^E:' "$log")"
-}
-
 setup_packages()
 {
 	local missing root log other
@@ -99,10 +70,10 @@ setup_packages()
 	# shellcheck disable=SC2064 # the name is known now
 	trap "rm -f '$log'" EXIT
 	# shellcheck disable=SC2086 # a list
-	apt-cache show $missing >/dev/null 2>&1 || apt_update
+	apt-cache show $missing >/dev/null 2>&1 || apt_update "$log"
 	say "installing $missing"
 	# shellcheck disable=SC2086
-	install_packages $missing || { apt_update && install_packages $missing; } ||
+	install_packages $missing || { apt_update "$log" && install_packages $missing; } ||
 		die "$(grep -m 1 '^E:' "$log"); install by hand: apt-get install $missing"
 	missing=$(missing_packages)
 	[ -z "$missing" ] || die "installed, but still not found: $missing"
@@ -144,24 +115,17 @@ setup_xen()
 	# shellcheck disable=SC2064
 	trap "rm -rf '$work'" EXIT
 	say "downloading $xen_package (2 MB; unpacked into $folder, not installed)"
-	download "$work" || die "$xen_package cannot be downloaded ($(tail -n 1 "$work/log")); $hint"
+	with_lists "$work/log" download "$work" ||
+		die "$xen_package cannot be downloaded ($(tail -n 1 "$work/log")); $hint"
 	dpkg-deb -x "$work"/*.deb "$work/tree" || die "$xen_package does not unpack; $hint"
 	image=$(find "$work/tree/boot" -name 'xen-4*.gz' | head -n 1)
 	[ -n "$image" ] || die "no image in $xen_package; $hint"
 	unpack "$image" "$folder/debian" || die "the image in $xen_package does not unpack; $hint"
 }
 
-# The lists may be absent, or older than what the server still has: read them and try again.
 download()
 {
-	local root log="$1/log"
-
-	(cd "$1" && apt-get -o APT::Sandbox::User=root -qq download "$xen_package") >"$log" 2>&1 &&
-		return 0
-	root=$(root_by)
-	[ "$root" != no ] || return 1
-	apt_update
-	(cd "$1" && apt-get -o APT::Sandbox::User=root -qq download "$xen_package") >"$log" 2>&1
+	(cd "$1" && apt-get -o APT::Sandbox::User=root -qq download "$xen_package") >"$1/log" 2>&1
 }
 
 case ${1:-} in

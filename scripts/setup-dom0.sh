@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Debian's Linux and Xen tools for the dom0 scenarios: setup-dom0.sh FOLDER
+#
+# Downloads the packages with apt-get and unpacks what is of use into FOLDER/tree; nothing is
+# installed. FOLDER/tree/.packages lists them with their versions; while it is newer than this script
+# there is nothing to do.
+set -u
+. "$(dirname "$0")/setup-lib.sh"
+
+folder=${1:?folder}
+tools=(xen-utils-4.17 xenstore-utils busybox-static)
+kernel=linux-image-amd64
+# Of the kernel package: itself and the modules of these folders.
+kernel_parts=('./boot/vmlinuz-*')
+for part in xen pci net/ethernet/intel/e1000e ptp pps; do
+	kernel_parts+=("./lib/modules/*/kernel/drivers/$part/*")
+done
+
+depends()
+{
+	apt-cache depends --important "$@" | sed -nE 's/^ *\|?Depends: ([a-z0-9.+-]+)$/\1/p' | sort -u
+}
+
+# The packages to have: the tools with all libraries that they need in turn, and the kernel that the
+# metapackage stands for today.
+packages()
+{
+	local all=("${tools[@]}") next=("${tools[@]}") seen package
+
+	while [ ${#next[@]} -gt 0 ]; do
+		seen=" ${all[*]} "
+		mapfile -t next < <(depends "${next[@]}" | grep -E '^z?lib' |
+			while read -r package; do
+				[[ $seen == *" $package "* ]] || echo "$package"
+			done)
+		all+=("${next[@]}")
+	done
+	printf '%s\n' "${all[@]}"
+	depends "$kernel" | grep '^linux-image-'
+}
+
+# unpack FILE TO: the package, or what is wanted of it.
+unpack()
+{
+	case ${1##*/} in
+	linux-image-*)
+		dpkg-deb --fsys-tarfile "$1" | tar -x -C "$2" --wildcards "${kernel_parts[@]}"
+		;;
+	*) dpkg-deb -x "$1" "$2" ;;
+	esac
+}
+
+fetch()
+{
+	local names
+
+	mapfile -t names < <(packages)
+	[[ ${names[-1]} == linux-image-* ]] || { echo "E: no package $kernel" >"$work/log"; return 1; }
+	(cd "$work" && apt-get -o APT::Sandbox::User=root -qq download "${names[@]}") \
+		>"$work/log" 2>&1
+}
+
+[ ! "$folder/tree/.packages" -nt "$0" ] || exit 0
+mkdir -p "$folder" || die "cannot make $folder"
+command -v apt-get >/dev/null || die "no apt-get here: the dom0 scenarios need Debian's packages"
+work=$(mktemp -d "$folder/work.XXXXXX") || die "cannot write to $folder"
+trap 'rm -rf "$work"' EXIT
+say "downloading Linux and Xen's tools (75 MB; unpacked into $folder, not installed)"
+with_lists "$work/log" fetch ||
+	die "the packages cannot be downloaded: $(grep -m 1 '^E:' "$work/log")"
+mkdir "$work/tree"
+for file in "$work"/*.deb; do
+	unpack "$file" "$work/tree" || die "${file##*/} does not unpack"
+	dpkg-deb -W "$file" >>"$work/packages"
+done
+mv "$work/packages" "$work/tree/.packages"
+rm -rf "$folder/tree"
+mv "$work/tree" "$folder/tree"

@@ -24,6 +24,8 @@ bool model_counts(enum model_call kind, long *err)
 {
 	if (!model.running)
 		model_breach("the model is not running");
+	if (!domain_first_acts())
+		return false;
 	model.calls[kind]++;
 	if (!model.fail[kind].nth || --model.fail[kind].nth)
 		return false;
@@ -173,7 +175,7 @@ static long call(unsigned long op, unsigned long a0, unsigned long a1, unsigned 
 	long rc;
 
 	model_enter();
-	model.hypercalls++;
+	model.hypercalls += domain_first_acts();
 	rc = dispatch(&c);
 	model_leave();
 	event_deliver();

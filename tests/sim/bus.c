@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * PCI functions are plugged and unplugged; the identity of every page of three MMIO areas (below
- * 4 GiB, across it, above 2^40) is counted. A BAR is claimed unless it lies over RAM or another's
+ * 4 GiB, across it, at 256 GiB) is counted. A BAR is claimed unless it lies over RAM or another's
  * bytes. MMIO is mapped uncached or write-combining, never cached, and for a device at itself.
  */
 #include "sim.h"
@@ -15,7 +15,7 @@ void bus_start(struct sim_cpu *cpu)
 {
 	cpu->area[0] = 0xc0000 + cpu->number * 2 * AREA_PAGES;
 	cpu->area[1] = (FOUR_GIB_PAGE << cpu->number) - AREA_PAGES / 2;
-	cpu->area[2] = (1ULL << 28) + cpu->number * 2 * AREA_PAGES;
+	cpu->area[2] = (1ULL << 26) + cpu->number * 2 * AREA_PAGES;
 	for (unsigned int i = 0; sim.params.domu && i < NR_AREAS; i++)
 		model_permit_iomem(mk_mfn(cpu->area[i]), AREA_PAGES);
 	xen_pci_host_init(&cpu->host, &model_pci_config, (uint16_t)cpu->number, !sim.params.domu);
@@ -67,11 +67,18 @@ static void check_identity(const struct sim_cpu *cpu, const struct bar *bar)
 	check_page(cpu, last + 1);
 }
 
-/* Somewhere in an area, or over RAM. */
+/* Somewhere in an area, in a page that another BAR begins in, or over RAM. */
 static struct bar any_bar(struct sim_cpu *cpu)
 {
 	struct bar bar = {.size = 16ULL << sim_below(cpu, 17)};
+	const struct bar *other = &cpu->function[sim_below(cpu, NR_FUNCTIONS)].bar[0];
 	uint64_t start = cpu->area[sim_below(cpu, NR_AREAS)], pages = AREA_PAGES;
+
+	if (other->claimed && sim_once_in(cpu, 4)) {
+		bar.size = 16ULL << sim_below(cpu, 7);
+		start = other->start >> XEN_PAGE_SHIFT;
+		pages = 1;
+	}
 
 	if (sim_once_in(cpu, 24)) {
 		start = sim.params.max_pages / 2;

@@ -88,10 +88,12 @@ static void start_machine(struct sim_cpu *cpu)
 		.nr_e820 = sizeof(machine) / sizeof(machine[0]),
 		.nr_pages = sim.nr_cpus > 1 ? 8192 : 4096,
 		.domu = sim_once_in(cpu, 3),
-		.contiguous = sim_once_in(cpu, 4),
+		.contiguous = sim_once_in(cpu, 3),
 		.nr_cpus = sim.nr_cpus > 1 ? sim.nr_cpus : 1 + (unsigned int)sim_below(cpu, 4),
 		.seed = sim_random(cpu),
 	};
+	/* Any number: PFNs and MFNs of contiguous pages then differ in every bit. */
+	p->nr_pages += sim_below(cpu, 512);
 	p->max_pages = p->nr_pages + SPARE;
 	sim.nr_spare = SPARE;
 	sim.ballooned = SPARE;

@@ -35,6 +35,10 @@ UNLISTED = $(filter-out $(LISTED),$(shell find lib arch drivers tests -name '*.[
 lists-check: ## is every source file in one of make's lists?
 	$(Q)scripts/each.sh lists-check 'test -z' $(UNLISTED) ''
 
+.PHONY: rows
+rows: ## which unit test covers which known fault (tests/ROWS)?
+	$(Q)scripts/rows.sh
+
 .PHONY: lint
 lint: fmt-check headers-check symbols shellcheck lists-check ## all five
 

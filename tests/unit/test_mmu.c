@@ -283,7 +283,7 @@ static const struct unit_case cases[] = {
 	{"pages swap frames and come back", swaps},
 	{"a remap goes in batches, with a flush of all CPUs, without memory", batches},
 	{"a remap that fails says how far it came", remap_failures},
-	{"MMIO is uncached or write-combining", cache_modes},
+	{"XSA-154 402: MMIO is uncached or write-combining", cache_modes},
 	{"MMIO of any alignment maps to its bytes", mmio_alignment},
 	{"MMIO that wraps, is empty or is RAM is refused", mmio_refusals},
 	{"MMIO without permission is refused", mmio_not_permitted},

@@ -549,12 +549,14 @@ static void random_trees(void)
 }
 
 static const struct unit_case cases[] = {
-	{"each access fails in turn: nothing is left half done", accesses_fail},
+	{"XSA-285 386 399 400 449 460: each access fails in turn: nothing is left half done",
+	 accesses_fail},
 	{"the accessor dies at each access in turn", accessor_dies},
 	{"a dead accessor is given up soon", accessor_is_dead},
-	{"each allocation fails in turn: nothing is left half done", memory_runs_out},
+	{"XSA-285 386 399 400 449 460: each allocation fails in turn: nothing is left half done",
+	 memory_runs_out},
 	{"a claim that failed leaves nothing allocated", nothing_is_held},
-	{"each PHYSDEVOP fails in turn", xen_fails},
+	{"XSA-285 386 399 400 449 460: each PHYSDEVOP fails in turn", xen_fails},
 	{"10,000 devices of random bytes", hostile_devices},
 	{"machines full of them, lying", hostile_machine},
 	{"random trees agree with an oracle", random_trees},

@@ -485,7 +485,8 @@ static void without_xen(void)
 static const struct unit_case cases[] = {
 	{"an empty bus costs 32 reads", no_function_no_node},
 	{"every kind of BAR is found, and put back as it was", kinds_of_bars},
-	{"BARs at the edges of 32 and 52 bits are whole (XSA-476)", edges_of_the_address_space},
+	{"XSA-476: BARs at the edges of 32 and 52 bits are whole and go whole",
+	 edges_of_the_address_space},
 	{"a BAR beyond 52 bits is refused", beyond_the_address_space},
 	{"a window beyond 52 bits is refused", window_beyond_the_address_space},
 	{"a BAR that changes while it is sized is refused", changed_while_sized},

@@ -79,6 +79,25 @@ static void line(void)
 	finish(&host, &before);
 }
 
+/* Two devices on one line: the second cannot have it to itself, nor a channel of its own. */
+static void shared_line(void)
+{
+	struct xen_pirq first, second;
+
+	begin_with(nvme());
+	ck_assert_int_eq(xen_pirq_map_gsi(&first, 23, true), 0);
+	ck_assert_int_eq(xen_pirq_map_gsi(&second, 23, true), 0);
+	ck_assert_int_eq(xen_pirq_bind(&first, false, count, &calls), 0);
+	ck_assert_int_eq(xen_pirq_bind(&second, false, count, &calls), -XEN_EEXIST);
+	ck_assert_int_eq(xen_pirq_bind(&second, true, count, &calls), -XEN_EEXIST);
+	ck_assert_uint_eq(second.port, 0);
+	model_event(first.port);
+	ck_assert_uint_eq(calls, 1); /* the first is as it was */
+	xen_pirq_release(&second);
+	xen_pirq_release(&first);
+	finish(&host, &before);
+}
+
 static void bad_lines(void)
 {
 	struct xen_pirq pirq;
@@ -443,12 +462,13 @@ static void map_reads_fail(void)
 static const struct unit_case cases[] = {
 	{"a read that fails is no mapping", map_reads_fail},
 	{"a line gets an EOI after each event and can be used again", line},
+	{"XSA-461: a line that two devices share has one channel", shared_line},
 	{"bad numbers are refused", bad_lines},
 	{"MSI is on while it is bound, INTx off", msi},
 	{"MSI-X is on while any entry is bound", msix},
 	{"a message that is taken is not mapped again (XSA-157)", taken_messages},
 	{"without a usable capability there are no messages", no_messages},
-	{"the table's place is not read again (XSA-337)", moved_bar},
+	{"XSA-337: the table's place is not read again", moved_bar},
 	{"a PHYSDEVOP that fails leaves nothing", physdev_fails},
 	{"an unmap that fails is logged", unmap_fails},
 	{"a channel that does not close keeps its PIRQ", close_fails},

@@ -15,3 +15,7 @@ $(HOST)/sim: $(call host_obj,$(SIM_SRC)) $(HOST)/libhosted.a
 .PHONY: sim
 sim: $(HOST)/sim ## simulation; OPS=, SEED=, CPUS=, SAN=
 	$(Q)$< $(SIM_ARGS)
+
+.PHONY: mutants
+mutants: ## planted faults: does the simulation find each? M=name
+	$(Q)CC='$(CC)' MAKE='$(MAKE)' MAKEFLAGS= OPS='$(OPS)' tests/mutants/run.sh $(O) $(M)

@@ -78,6 +78,7 @@ if stage 'setup' run setup scripts/setup.sh packages; then
 		stage 'simulation long' sub sim OPS=10000000
 		stage 'simulation asan' sub -j"$jobs" sim SAN=asan OPS=500000
 		stage 'simulation tsan' sub -j"$jobs" sim SAN=tsan OPS=200000 CPUS=3
+		stage 'mutants' sub mutants
 	fi
 	if stage 'setup of Xen' run setup scripts/setup.sh xen "$O/xen"; then
 		stage 'conformance' sub -j"$jobs" conformance

@@ -13,8 +13,9 @@ tools=(xen-utils-4.17 xenstore-utils busybox-static)
 kernel=linux-image-amd64
 # Of the kernel package: itself and the modules of these folders.
 kernel_parts=('./boot/vmlinuz-*')
-for part in xen pci net/ethernet/intel/e1000e ptp pps; do
-	kernel_parts+=("./lib/modules/*/kernel/drivers/$part/*")
+for part in arch/x86/crypto block crypto drivers/{net/ethernet/intel/e1000e,nvme,pci,pps,ptp,xen} \
+	lib; do
+	kernel_parts+=("./lib/modules/*/kernel/$part/*")
 done
 
 depends()

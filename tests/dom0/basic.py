@@ -83,6 +83,17 @@ def linux_cold_amd(host):
     linux_cold(host)
 
 
+# The peer ends with INTx here: its request for MSI-X is answered with EALREADY.
+@scenario("linux-nvme-vtd", "Linux domU copies one NVMe disk to another, VT-d", iommu="vtd",
+          disks={"src": 4 << 20, "dst": 4 << 20}, files=LINUX)
+def linux_nvme(host):
+    for device in host.disks.values():
+        host.do(f"xl pci-assignable-add {device}")
+    host.start("peer", **LINUX_CONFIG, pci=list(host.disks.values()))
+    host.wait("peer", "^domu: copied src to dst$")
+    host.same("src", "dst")
+
+
 @scenario("linux-hot-vtd", "Linux domU, xl pci-attach and pci-detach, VT-d", iommu="vtd",
           qemu=E1000E, files=LINUX)
 def linux_hot(host):
@@ -118,6 +129,10 @@ def linux_direct(host):
     bind_without_iommu(host, CARD)
     host.start("peer", **LINUX_CONFIG, e820_host=1)
     host.wait("peer", "^domu: up$")
-    host.do(f"attach 1 {CARD}", says="domain 1 has")
-    host.wait("peer", "^domu: pci .* 0x8086:0x10d3$")
-    host.wait("peer", r"^domu: eth0 works \(e1000e\)$")
+    for _ in range(2):
+        since = len(host.guests["peer"])
+        host.do(f"attach 1 {CARD}", says="domain 1 has")
+        host.wait("peer", "^domu: pci .* 0x8086:0x10d3$", since=since)
+        host.wait("peer", r"^domu: eth0 works \(e1000e\)$", since=since)
+        host.do(f"xl pci-detach peer {CARD}")
+        host.wait("peer", r"^domu: 0000:\S+ gone$", since=since)

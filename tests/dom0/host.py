@@ -43,12 +43,16 @@ class Failure(Exception):
 
 
 class Host:
-    """files: what to put into dom0's file system, path there -> path here."""
+    """files: what to put into dom0's file system, path there -> path here.
+    disks: NVMe controllers, serial number -> size in bytes; `src` has a pattern, others are empty.
+    """
 
-    def __init__(self, folder, iommu="none", qemu=(), files=None, mem="2G", dom0="512M"):
+    def __init__(self, folder, iommu="none", qemu=(), files=None, disks=None, mem="2G",
+                 dom0="512M"):
         self.folder = folder
         self.iommu = iommu
         self.guests = {}
+        self.disks = {serial: f"0000:00:{8 + i:02x}.0" for i, serial in enumerate(disks or {})}
         self._number = 0
         self._answers = queue.Queue()
         self._control = open(f"{folder}/control.log", "w", encoding="utf-8")
@@ -56,7 +60,7 @@ class Host:
         with open(self._console, "wb"):
             pass  # QEMU may take a while to make it
         self._qemu = subprocess.Popen(
-            self._command(qemu, files or {}, mem, dom0),
+            self._command([*qemu, *self._make_disks(disks or {})], files or {}, mem, dom0),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=open(f"{folder}/qemu.log", "wb"),
@@ -80,6 +84,26 @@ class Host:
               f" dom0_mem={dom0} dom0_max_vcpus=1"),
         ]
 
+    def _make_disks(self, disks):
+        for serial, size in disks.items():
+            with open(f"{self.folder}/{serial}.img", "wb") as file:
+                if serial == "src":
+                    file.write(b"".join(b"%-511d\n" % i for i in range(size // 512)))
+                file.truncate(size)
+            slot = self.disks[serial][8:10]
+            yield "-blockdev"
+            yield f"node-name={serial},driver=raw,file.driver=file," \
+                f"file.filename={self.folder}/{serial}.img"
+            yield "-device"
+            yield f"nvme,drive={serial},serial={serial},addr=0x{slot}"
+
+    def same(self, one, other):
+        """Fail unless two disks hold the same, as far as the guest has flushed them."""
+        with open(f"{self.folder}/{one}.img", "rb") as a, \
+                open(f"{self.folder}/{other}.img", "rb") as b:
+            if a.read() != b.read():
+                raise Failure(f"disks {one} and {other} differ")
+
     def __enter__(self):
         return self
 
@@ -88,7 +112,8 @@ class Host:
         self._qemu.wait()
         self._reader.join()
         self._control.close()
-        os.unlink(f"{self.folder}/initrd")
+        for name in ("initrd", *(f"{serial}.img" for serial in self.disks)):
+            os.unlink(f"{self.folder}/{name}")
 
     def _read(self):
         """In a thread of its own: part answers from the guests' lines."""

@@ -103,7 +103,7 @@ done
 image "$dom0" "$here/dom0-init" "$to/dom0.cpio"
 
 domu=$work/domu
-for name in xen-pcifront e1000e; do
+for name in xen-pcifront e1000e nvme; do
 	module "$domu" $name
 done
 image "$domu" "$here/domu-init" "$to/domu.cpio"

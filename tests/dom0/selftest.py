@@ -38,9 +38,9 @@ UP = ("say", "@up")
 verdicts = {True: 0, False: 0}
 
 
-def expect(verdict, name, play, qemu=UP):
+def expect(verdict, name, play, qemu=UP, **machine):
     """The verdict is a regular expression, None for success."""
-    scenario = Scenario(name, "", (), {"qemu": qemu}, play)
+    scenario = Scenario(name, "", (), {"qemu": qemu, **machine}, play)
     _, seconds, why = run.play(scenario)
     folder = f"{O}/dom0/run/{name}"
     with open(f"{folder}/console.log.pid", encoding="ascii") as file:
@@ -89,6 +89,12 @@ def main():
 
     expect("hang: one did not print .*last line: hello", "guest-line", guest,
            (*UP, "say", ":one hello", "say", ":two hello"))
+    with_disks = {"disks": {"src": 1 << 20, "dst": 1 << 20}}
+    expect("disks src and dst differ", "not-copied", lambda host: host.same("src", "dst"),
+           **with_disks)
+    expect(None, "copied",
+           lambda host: (host.do(f"cd {host.folder}; cp src.img dst.img"), host.same("src", "dst")),
+           **with_disks)
     os.environ["XEN_SAYS"] = "AMD-Vi: IOMMU 0 Enabled"
     expect("no console line with: I/O virt", "other-host", lambda host: None)
     right = run.run([], 1) is False

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Does set-up do, and say, the right thing on machines that lack something? Runs setup.sh where all
-# commands come from one folder, with an apt-get that only notes what is asked of it:
+# Does set-up do, and say, the right thing on machines that lack something? Runs setup.sh and
+# setup-dom0.sh where all commands come from one folder, with an apt-get that only notes what is asked of it:
 # check.sh BUILD-FOLDER
 set -u
 top=$(cd "$(dirname "$0")/../.." && pwd)
@@ -23,7 +23,8 @@ machine()
 	local command
 
 	rm -rf "$work" && mkdir -p "$bin" "$work/xen" || exit 1
-	for command in bash cat chmod cp dirname env find grep gzip head mkdir mktemp mv rm tail; do
+	for command in bash cat chmod cp dirname env find grep gzip head mkdir mktemp mv rm sed \
+		sort tail; do
 		ln -s "$(command -v "$command")" "$bin/$command"
 	done
 	for command in $(cat "$top/.ci/packages") ld ar nm objcopy qemu-system-x86_64; do
@@ -41,20 +42,23 @@ machine()
 		esac || { echo E: no server; exit 1; }
 	STUB
 	stub dpkg-deb <<-'STUB'
+		[ "$1" = -x ] || { echo "${2##*/} 1"; exit; }
 		mkdir -p "$3/boot" && printf '\177ELF-xen' | gzip >"$3/boot/xen-4.17-amd64.gz"
 	STUB
 	: >"$work/asked"
 	printf '%s\n' ID=debian VERSION_ID='"12"' >"$work/os-release"
 }
 
-# expect NAME STATUS OUTPUT ASKED SETUP-ARG...: what setup.sh ends with, says, and asks of apt-get;
+# expect NAME STATUS OUTPUT ASKED SETUP-ARG...: what $script ends with, says, and asks of apt-get;
 # OUTPUT and ASKED are regular expressions for the whole.
+script=setup.sh
 expect()
 {
 	local name=$1 status=$2 output=$3 asked=$4 said got
 	shift 4
 
-	said=$(PATH=$bin QEMU='' XEN=${own:-} OS_RELEASE=$work/os-release "$bin/bash" "$top/scripts/setup.sh" "$@" 2>&1)
+	said=$(PATH=$bin QEMU='' XEN=${own:-} OS_RELEASE=$work/os-release \
+		"$bin/bash" "$top/scripts/$script" "$@" 2>&1)
 	got=$?
 	if [ "$got" -eq "$status" ] && [[ ${said//$'\n'/ } =~ ^$output$ ]] &&
 		[[ $(tr '\n' ';' <"$work/asked") =~ ^$asked$ ]]; then
@@ -107,4 +111,21 @@ expect 'a file that is no Xen' 1 'setup: XEN=.*/text is not a Xen image, gzipped
 	xen "$work/xen"
 own=$work/none
 expect 'no such file' 1 'setup: XEN=.*/none cannot be read' '' xen "$work/xen"
+
+script=setup-dom0.sh own=
+machine
+expect 'no such package' 1 '.*cannot be downloaded: E: no package linux-image-amd64' '.*' \
+	"$work/linux"
+stub apt-cache <<<'echo "  Depends: linux-image-9"; echo "  Depends: libone"; echo "  Depends: two"'
+: >"$work/asked"
+expect 'dom0 is downloaded with its libraries and never installed' 0 'setup: downloading .*' \
+	'[^;]* download xen-utils-4.17 xenstore-utils busybox-static libone linux-image-9;' \
+	"$work/linux"
+[ "$(cat "$work/linux/tree/.packages")" = 'x.deb 1' ] || fail 'the list of packages is wrong'
+expect 'dom0 once only' 0 '' '[^;]*;' "$work/linux"
+touch "$work/bad" && rm -r "$work/linux"
+expect 'dom0 cannot be downloaded' 1 '.*cannot be downloaded: E: no server' '.*' "$work/linux"
+[ ! -e "$work/linux/tree" ] || fail 'something was left behind'
+rm "$bin/apt-get"
+expect 'dom0 without apt-get' 1 'setup: no apt-get here: .*' '.*' "$work/linux"
 tally_end setup-check

@@ -125,8 +125,7 @@ static void map_bounce(void)
 	map_one(2, 40000);
 }
 
-/* Segments of at most 32 KiB, so that the pool grows with nearly every mapping; and memory in
- * pieces, so that one exchange makes several. */
+/* Segments of at most 32 KiB, so that pools grow in the middle of what is mapped. */
 static void prepare_growth(void)
 {
 	static const struct xen_swiotlb_config config = {.max_segment_order = 3};
@@ -152,7 +151,7 @@ static void prepare_sg(void)
 {
 	int err;
 
-	prepare_narrow();
+	prepare_growth();
 	low = xen_coherent_alloc(0, 28, &low_dma, &err);
 	require(low);
 	memset(low, 'a', XEN_PAGE_SIZE);
@@ -168,7 +167,7 @@ static void map_sg(void)
 		sg[i] = (struct xen_dma_sg){
 			.pfn = xen_port_virt_to_pfn(i % 4 ? buffer[i] : low),
 			.offset = 16,
-			.length = i % 4 ? 512 + i * 700 : 256,
+			.length = i % 4 ? 512 + i * 2400 : 256,
 		};
 	mapped = returned("xen_dma_map_sg",
 			  xen_dma_map_sg(&dev, sg, NR_BUFFERS, XEN_DMA_TO_DEVICE, 0));

@@ -84,6 +84,10 @@ bool error_documented(const char *function, int err, const struct fault fault[2]
 /* Does the table there say what the headers in directory @include say? Prints what it does not. */
 bool errors_match_headers(const char *include);
 
+/* wrong.c: of this many scenarios with something wrong, how many pass? Prints them. */
+unsigned int wrong_nr(void);
+unsigned int wrong_unnoticed(void);
+
 const char *error_name(int err);
 /* Negative; 0 if there is none of that name. */
 int error_number(const char *name);

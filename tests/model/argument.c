@@ -62,8 +62,11 @@ void argument_range(const char *what, const void *start, uint64_t size, bool wri
 		check_page(what, page, write);
 }
 
+/* Xen looks at the list last, so a test may give a wrong length with a call that is refused. */
 static void reservation(const struct xen_memory_reservation *r, bool write)
 {
+	if (mmu_page_of(r->extent_start.p) == XEN_INVALID_FRAME)
+		return;
 	argument_range("an extent list", r->extent_start.p,
 		       r->nr_extents > 1ULL << 36 ? 0 : r->nr_extents * sizeof(xen_pfn_t), write);
 }
@@ -110,6 +113,12 @@ static void memory_op(unsigned int cmd, void *arg)
 			       map->nr_entries * sizeof(struct xen_e820_entry), true);
 		break;
 	}
+}
+
+static bool takes_many(unsigned int cmd)
+{
+	return cmd == GNTTABOP_map_grant_ref || cmd == GNTTABOP_unmap_grant_ref ||
+	       cmd == GNTTABOP_copy;
 }
 
 static size_t grant_size(unsigned int cmd)
@@ -218,7 +227,9 @@ void argument_check(const struct multicall_entry *c)
 	case __HYPERVISOR_grant_table_op:
 		if ((int)a[2] > 0)
 			argument_range("grant_table_op", (void *)a[1],
-				       a[2] * grant_size((unsigned int)a[0]), true);
+				       (takes_many((unsigned int)a[0]) ? a[2] : 1) *
+					       grant_size((unsigned int)a[0]),
+				       true);
 		break;
 	case __HYPERVISOR_console_io:
 		if ((int)a[1] > 0)

@@ -3,8 +3,8 @@
 # Debian's Linux and Xen tools for the dom0 scenarios: setup-dom0.sh FOLDER
 #
 # Downloads the packages with apt-get and unpacks what is of use into FOLDER/tree; nothing is
-# installed. FOLDER/tree/.packages lists them with their versions; while it is newer than this script
-# there is nothing to do.
+# installed. FOLDER/tree/.packages lists them with their versions. A tree that this very script has
+# made, of which FOLDER/tree/.script is a copy, stays as it is.
 set -u
 . "$(dirname "$0")/setup-lib.sh"
 
@@ -62,7 +62,7 @@ fetch()
 		>"$work/log" 2>&1
 }
 
-[ ! "$folder/tree/.packages" -nt "$0" ] || exit 0
+! cmp -s "$0" "$folder/tree/.script" || exit 0
 mkdir -p "$folder" || die "cannot make $folder"
 command -v apt-get >/dev/null || die "no apt-get here: the dom0 scenarios need Debian's packages"
 work=$(mktemp -d "$folder/work.XXXXXX") || die "cannot write to $folder"
@@ -76,5 +76,6 @@ for file in "$work"/*.deb; do
 	dpkg-deb -W "$file" >>"$work/packages"
 done
 mv "$work/packages" "$work/tree/.packages"
+cp "$0" "$work/tree/.script"
 rm -rf "$folder/tree"
 mv "$work/tree" "$folder/tree"

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Does set-up do, and say, the right thing on machines that lack something? Runs setup.sh and
-# setup-dom0.sh where all commands come from one folder, with an apt-get that only notes what is asked of it:
-# check.sh BUILD-FOLDER
+# setup-dom0.sh where all commands come from one folder, with an apt-get that only notes what is
+# asked of it: check.sh BUILD-FOLDER
 set -u
 top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/scripts/tally.sh"
@@ -23,7 +23,7 @@ machine()
 	local command
 
 	rm -rf "$work" && mkdir -p "$bin" "$work/xen" || exit 1
-	for command in bash cat chmod cp dirname env find grep gzip head mkdir mktemp mv rm sed \
+	for command in bash cat chmod cmp cp dirname env find grep gzip head mkdir mktemp mv rm sed \
 		sort tail; do
 		ln -s "$(command -v "$command")" "$bin/$command"
 	done

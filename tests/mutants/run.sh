@@ -13,7 +13,7 @@ top=$here/../..
 
 folder=$(realpath -m "${1:?folder}")/mutants
 make=${MAKE:-make}
-ops=${OPS:-400000}
+ops=${OPS:-1000000}
 shift
 
 # build FOLDER UNIT...: the simulation and unit test programs of the tree in FOLDER.

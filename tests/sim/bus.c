@@ -161,6 +161,7 @@ void op_plug(struct sim_cpu *cpu)
 		i += is64;
 	}
 	model_pci_plug(&plug);
+	may_fail(cpu);
 	sim_note(cpu, "plug device %llu, its first BAR at %llx, %llx bytes", n + 1, f->bar[0].start,
 		 f->bar[0].size, 0, 0);
 	err = xen_pci_add(&cpu->host, f->addr, NULL, &f->dev);

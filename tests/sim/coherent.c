@@ -54,6 +54,7 @@ void op_alloc(struct sim_cpu *cpu)
 	if (!r)
 		return;
 	*r = (struct region){.dev = dev, .size = 1 + sim_below(cpu, most)};
+	may_fail(cpu);
 	sim_note(cpu, "allocate %llu bytes of coherent memory, device %llu", r->size,
 		 (unsigned)(dev - cpu->device), 0, 0, 0);
 	r->va = xen_dma_alloc_coherent(&dev->dma, r->size, &r->dma);

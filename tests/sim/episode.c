@@ -25,10 +25,10 @@ static const struct {
 	{op_device_write, 120}, {op_device_read, 60},  {op_cpu_write, 70},    {op_misuse, 6},
 	{op_map_list, 20},	{op_unmap_list, 16},   {op_sync_list, 12},    {op_alloc, 14},
 	{op_free, 13},		{op_share, 24},	       {op_trim_coherent, 1}, {op_buffer, 10},
-	{op_exchange, 3},	{op_exchange_back, 2}, {op_exchange_used, 1}, {op_balloon, 2},
-	{op_plug, 4},		{op_unplug, 3},	       {op_identity, 8},      {op_mmio, 2},
-	{op_trim, 1},		{op_stats, 3},	       {op_device, 8},	      {op_clock, 8},
-	{op_fault, 3},		{op_zone, 1},
+	{op_exchange, 3},	{op_exchange_back, 2}, {op_exchange_used, 1}, {op_m2p, 2},
+	{op_balloon, 2},	{op_plug, 4},	       {op_unplug, 3},	      {op_identity, 8},
+	{op_mmio, 2},		{op_trim, 1},	       {op_stats, 3},	      {op_device, 8},
+	{op_clock, 8},		{op_fault, 3},	       {op_zone, 1},
 };
 
 #define NR_OPS (sizeof(ops) / sizeof(ops[0]))

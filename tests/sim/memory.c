@@ -90,6 +90,7 @@ void op_exchange(struct sim_cpu *cpu)
 		return;
 	if (sim_once_in(cpu, 4))
 		model_exchange_stops_after(sim_below(cpu, 3));
+	may_fail(cpu);
 	sim_note(cpu, "exchange %llu regions of order %llu for %llu bits, the first at pfn %llx",
 		 nr, buf[0]->order, bits, pfn_x(pfn[0]), 0);
 	for (unsigned int i = 0; i < nr; i++)
@@ -121,6 +122,7 @@ void op_exchange_back(struct sim_cpu *cpu)
 		return;
 	if (sim_once_in(cpu, 4))
 		model_exchange_stops_after(sim_below(cpu, 3));
+	may_fail(cpu);
 	sim_note(cpu, "exchange pfn %llx, order %llu, back", pfn_x(pfn_of(buf)), buf->order, 0, 0,
 		 0);
 	buffer_frames_begin(buf);
@@ -219,6 +221,7 @@ void op_balloon(struct sim_cpu *cpu)
 
 	if (inflate && out + nr > sim.nr_spare + MAX_OUT)
 		return;
+	may_fail(cpu);
 	sim_note(cpu,
 		 inflate ? "balloon %llu pages out, %llu are"
 			 : "balloon %llu pages in, %llu are out",

@@ -13,7 +13,7 @@ static enum model_call injected_kind;
 
 static uint64_t any_mask(struct sim_cpu *cpu)
 {
-	static const uint8_t bits[] = {16, 20, 24, 28, 30, 31, 32, 32, 32, 36, 40, 64};
+	static const uint8_t bits[] = {16, 20, 24, 28, 30, 31, 32, 32, 36, 40, 64, 64};
 	unsigned int b = bits[sim_below(cpu, sizeof(bits))];
 
 	return b < 64 ? (1ULL << b) - 1 : ~0ULL;
@@ -138,27 +138,41 @@ void op_clock(struct sim_cpu *cpu)
 		model_set_cpu((unsigned int)sim_below(cpu, sim.params.nr_cpus));
 }
 
-/* One call fails. With several CPUs only such as any of them can take at any time. */
-void op_fault(struct sim_cpu *cpu)
+/* With one CPU: call number @nth of some kind fails. */
+static void inject(struct sim_cpu *cpu, uint64_t nth)
 {
 	static const enum model_call kinds[] = {MODEL_ALLOC_PAGES, MODEL_ALLOC,
 						MODEL_MEMORY_OP,   MODEL_MULTICALL,
 						MODEL_VM_ALLOC,	   MODEL_UPDATE_VA_MAPPING,
 						MODEL_PHYSDEV_OP};
 	static const int errors[] = {-XEN_ENOMEM, -XEN_EPERM, -XEN_EBUSY, -XEN_EINVAL, -XEN_EFAULT};
-	uint64_t nth = 1 + sim_below(cpu, sim_once_in(cpu, 2) ? 4 : 600);
 
 	sim_count(faults);
-	if (sim.nr_cpus > 1) {
-		model_fail(MODEL_ALLOC_PAGES, nth, 0);
-		return;
-	}
 	faults_end();
 	injected_kind = kinds[sim_below(cpu, sizeof(kinds) / sizeof(kinds[0]))];
 	sim.injected = errors[sim_below(cpu, sizeof(errors) / sizeof(errors[0]))];
 	sim.injected_at = cpu->op;
 	sim_note(cpu, "call %llu of kind %llu is to fail", nth, injected_kind, 0, 0, 0);
 	model_fail(injected_kind, nth, sim.injected);
+}
+
+/* With several CPUs only what any of them can take at any time. */
+void op_fault(struct sim_cpu *cpu)
+{
+	uint64_t nth = 1 + sim_below(cpu, sim_once_in(cpu, 2) ? 4 : 600);
+
+	if (sim.nr_cpus == 1) {
+		inject(cpu, nth);
+		return;
+	}
+	sim_count(faults);
+	model_fail(MODEL_ALLOC_PAGES, nth, 0);
+}
+
+void may_fail(struct sim_cpu *cpu)
+{
+	if (sim.nr_cpus == 1 && sim_once_in(cpu, 8))
+		inject(cpu, 1 + sim_below(cpu, 4));
 }
 
 void faults_end(void)

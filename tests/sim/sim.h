@@ -27,7 +27,7 @@
 #include <xen/dma.h>
 #include <xen/p2m.h>
 
-#define SIM_EPISODE 50000U
+#define SIM_EPISODE 20000U
 #define MAX_CPUS 4
 #define NR_NOTES 8
 #define NR_DEVICES 6
@@ -267,6 +267,8 @@ void op_fault(struct sim_cpu *cpu);
 void op_zone(struct sim_cpu *cpu);
 void device_start(struct sim_cpu *cpu, struct device *dev);
 void device_stop(struct device *dev);
+/* At the start of an operation that makes calls: at times one of them fails. */
+void may_fail(struct sim_cpu *cpu);
 void faults_end(void);
 /* After each operation: injected failures do not wait for ever. */
 void faults_age(struct sim_cpu *cpu);

@@ -13,5 +13,5 @@ check: ## all but the long ones; T=, C= or SAN=asan|ubsan|tsan: just these unit 
 endif
 
 .PHONY: check-long
-check-long: ## the same with all boot scenarios, unit tests under TSan, fuzzing, all faults
+check-long: ## the same with all boot scenarios, coverage, mutation, unit tests under TSan, fuzzing, all faults
 	@$(CHECK)

@@ -74,6 +74,7 @@ if stage 'setup' run setup scripts/setup.sh packages; then
 	if [ -z "$tag" ]; then
 		stage 'unit tsan' sub -j"$jobs" unit SAN=tsan
 		stage 'cov' sub -j"$jobs" cov
+		stage 'mutate' sub -j"$jobs" mutate
 		stage 'fuzz' sub -j"$jobs" fuzz TIME=30
 		stage 'simulation long' sub sim OPS=10000000
 		stage 'simulation asan' sub -j"$jobs" sim SAN=asan OPS=500000

@@ -95,6 +95,8 @@ static void lowest_first(void)
 	ck_assert(!xen_balloon_query(mk_pfn(first), 10, NULL));
 	ck_assert(xen_balloon_query(mk_pfn(first), 11, NULL));
 	ck_assert(!xen_balloon_query(mk_pfn(first + 10), 0, NULL));
+	ck_assert_int_eq(xen_balloon_deflate(70, NULL), 0); /* more than a batch, and no more */
+	check(120);
 	ck_assert_int_eq(xen_balloon_deflate(500, NULL), -XEN_ENOENT); /* all there is */
 	check(0);
 	stop();

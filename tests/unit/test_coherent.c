@@ -308,7 +308,28 @@ static void two_cpus(void)
 	dma_stop();
 }
 
+/* Given back in the order in which they were got, and got again. */
+static void cached_addresses(void)
+{
+	dma_addr_t dma[3];
+	void *va[3];
+	int err;
+
+	dma_start(NULL);
+	for (unsigned int round = 0; round < 2; round++) {
+		for (unsigned int i = 0; i < 3; i++) {
+			va[i] = xen_coherent_alloc(1, 28, &dma[i], &err);
+			ck_assert_ptr_nonnull(va[i]);
+			ck_assert_uint_eq(dma[i], mfn_to_dma(mfn_of(va[i])));
+		}
+		for (unsigned int i = 0; i < 3; i++)
+			xen_coherent_free(va[i], 1, 28);
+	}
+	dma_stop();
+}
+
 static const struct unit_case cases[] = {
+	{"what comes from the cache has its own address", cached_addresses},
 	{"every order and width is contiguous, aligned, low and zero", every_order_and_width},
 	{"the steady state makes no hypercall", no_hypercall_in_steady_state},
 	{"a region is handed out once", handed_out_once},

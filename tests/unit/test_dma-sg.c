@@ -200,7 +200,34 @@ static void list_all_or_nothing(void)
 	dma_stop();
 }
 
+/* What stands behind a list is not the list's. */
+static void sync_ends_with_the_list(void)
+{
+	struct xen_dma_dev dev = device(28);
+	struct xen_dma_sg sg[2];
+	uint8_t *buf;
+
+	dma_start(NULL);
+	buf = buffer(4096);
+	memset(buf, 1, 4096);
+	for (unsigned int i = 0; i < 2; i++) {
+		sg[i] = (struct xen_dma_sg){
+			.pfn = xen_port_virt_to_pfn(buf), .offset = i * 2048, .length = 100};
+		ck_assert_int_eq(xen_dma_map_sg(&dev, &sg[i], 1, XEN_DMA_FROM_DEVICE, 0), 1);
+		device_write(sg[i].dma_addr, "x", 1);
+	}
+	xen_dma_sync_sg_for_cpu(&dev, sg, 1, XEN_DMA_FROM_DEVICE);
+	ck_assert_int_eq(buf[0], 'x');
+	ck_assert_int_eq(buf[2048], 1);
+	for (unsigned int i = 0; i < 2; i++)
+		xen_dma_unmap_sg(&dev, &sg[i], 1, XEN_DMA_FROM_DEVICE, 0);
+	ck_assert_int_eq(buf[2048], 'x');
+	buffer_free(buf, 4096);
+	dma_stop();
+}
+
 static const struct unit_case cases[] = {
+	{"a sync ends with its list", sync_ends_with_the_list},
 	{"lists over scattered memory keep all bytes and limits", lists_scattered},
 	{"lists over contiguous memory merge as the oracle does", lists_contiguous},
 	{"a list is mapped whole or not at all", list_all_or_nothing},

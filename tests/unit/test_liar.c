@@ -50,19 +50,21 @@ static bool is_about(const struct model_lie_call *call, bool done)
 	return it;
 }
 
-enum { TOO_MANY, TOO_FEW, HIGH };
+enum { TOO_MANY, TOO_FEW, NO_FRAME, HIGH };
 
 static void lie_exchange(struct model_lie_call *call)
 {
 	struct xen_memory_exchange *arg = call->arg;
 
-	if (!is_about(call, about.how <= TOO_FEW))
+	if (!is_about(call, about.how != HIGH))
 		return;
 	if (about.how == TOO_MANY)
 		arg->nr_exchanged = arg->in.nr_extents + 1;
 	else if (about.how == TOO_FEW)
 		call->rc = 0;
-	else if (about.how == HIGH)
+	else if (about.how == NO_FRAME)
+		arg->out.extent_start.p[0] = 1ULL << 52;
+	else
 		arg->out.mem_flags = 0;
 }
 
@@ -129,13 +131,23 @@ static void exchange_all(void *arg)
 	xen_contiguous_create(regions, 3, 2, 24, NULL);
 }
 
-static void more_than_was_asked(void)
+static void ends_by(unsigned int how, const char *text)
 {
 	model_start(NULL);
 	get_regions(2);
-	lie_about(MODEL_MEMORY_OP, XENMEM_exchange, TOO_MANY, lie_exchange);
+	lie_about(MODEL_MEMORY_OP, XENMEM_exchange, how, lie_exchange);
 	ck_assert(model_expect_panic(exchange_all, NULL));
-	ck_assert_ptr_nonnull(strstr(model_last_log(), "Xen exchanged"));
+	ck_assert_ptr_nonnull(strstr(model_last_log(), text));
+}
+
+static void more_than_was_asked(void)
+{
+	ends_by(TOO_MANY, "Xen exchanged");
+}
+
+static void frames_that_cannot_be(void)
+{
+	ends_by(NO_FRAME, "Xen gave frame");
 }
 
 static void lie_map(struct model_lie_call *call)
@@ -309,6 +321,7 @@ static void ports(void)
 static const struct unit_case cases[] = {
 	{"exchanged frames are counted and looked at", exchanged_frames},
 	{"more frames than were asked for are the end", more_than_was_asked},
+	{"frames that cannot be are the end", frames_that_cannot_be},
 	{"a memory map has as many entries as there is room for", memory_map},
 	{"an M2P that cannot be is refused", m2p},
 	{"the balloon believes no count that it did not ask for", balloon},

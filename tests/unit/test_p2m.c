@@ -267,6 +267,7 @@ static void check_finds(void)
 	ck_assert_int_eq(xen_p2m_check(NULL, &bad), -XEN_EFAULT);
 	ck_assert_uint_eq(pfn_x(bad), 5);
 	ck_assert_uint_eq(model_log_lines(XEN_LOG_ERROR), 1);
+	ck_assert_int_eq(xen_p2m_check(NULL, NULL), -XEN_EFAULT);
 	xen_p2m_set(mk_pfn(5), mk_mfn(keep ^ 1), false);
 	ck_assert_int_eq(xen_p2m_check(NULL, &bad), -XEN_EFAULT);
 	xen_p2m_set(mk_pfn(5), mk_mfn(1ULL << 51), false); /* where there is no M2P */
@@ -310,6 +311,18 @@ static unsigned int order_for(uint64_t nr)
 	return order;
 }
 
+/* The toolstack shall not see what was in a page before. */
+static void leave_dirty_pages(void)
+{
+	static void *pages[4096];
+	unsigned int nr = 0;
+
+	while ((pages[nr] = xen_port_alloc_pages(0)))
+		memset(pages[nr++], 0x5a, XEN_PAGE_SIZE);
+	while (nr--)
+		xen_port_free_pages(pages[nr], 0);
+}
+
 static void extend_and_publish(void)
 {
 	/* 2^18 PFNs take one list; more take two. */
@@ -319,6 +332,7 @@ static void extend_and_publish(void)
 	unsigned int i, old_order = 0;
 
 	model_start(NULL);
+	leave_dirty_pages();
 	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		unsigned int order = order_for(sizes[i]);
 		uint64_t *storage = xen_port_alloc_pages(order);
@@ -336,6 +350,9 @@ static void extend_and_publish(void)
 			xen_port_free_pages(old, old_order);
 		}
 		check_view(&arch);
+		/* As many lists as it takes, and nothing behind them. */
+		for (uint64_t l = (sizes[i] + (1 << 18) - 1) >> 18; l < 512; l++)
+			unit_expect(!word_at(arch.pfn_to_mfn_frame_list_list, l));
 		ck_assert_uint_eq(arch.p2m_generation, generation + 2);
 		generation = arch.p2m_generation;
 		old = storage;
@@ -357,6 +374,7 @@ static void extend_and_publish(void)
 		ck_assert(xen_p2m_in_table(page - 1, 2));
 	}
 	xen_p2m_fini();
+	ck_assert_uint_eq(arch.p2m_generation, generation + 2);
 	ck_assert_uint_eq(arch.p2m_cr3, 0);
 	ck_assert_uint_eq(arch.pfn_to_mfn_frame_list_list, 0);
 	xen_port_free_pages(old, old_order);

@@ -154,6 +154,7 @@ static void virtual_functions(void)
 			ck_assert_uint_eq(vf->res[0].size, 0x1000);
 			ck_assert(vf->res[0].flags & XEN_PCI_RES_CLAIMED);
 			ck_assert(vf->res[0].flags & XEN_PCI_RES_ENABLED);
+			ck_assert(vf->res[0].flags & XEN_PCI_RES_64BIT);
 			ck_assert_uint_eq(vf->res[3].kind, XEN_PCI_RES_NONE);
 			ck_assert_ptr_eq(vf->physfn, xen_pci_find(&host, at(1, 0, 0)));
 			ck_assert(model_pci_known(vf->addr));
@@ -170,6 +171,92 @@ static void virtual_functions(void)
 	ck_assert_uint_eq(host.nr_devices, 1);
 	ck_assert(!model_pci_known(at(2, 0, 0)));
 	finish(&host, &before);
+}
+
+static void enable_vfs(uint8_t *raw)
+{
+	put(raw, SRIOV_CAP + 0x10, 2, 2);
+	put(raw, SRIOV_CAP + 0x08, 2, 9);
+	plug_vf(1, 0x10);
+	plug_vf(1, 0x18);
+}
+
+/* Whatever fails at a scan is there at the next one. */
+static void virtual_functions_later(void)
+{
+	for (unsigned int kind = 0; kind < 2; kind++) {
+		unsigned int nth, failed = 0;
+
+		for (nth = 1; nth < 2000; nth++) {
+			uint64_t first;
+			uint8_t *raw;
+			bool over;
+
+			begin(&host, &before);
+			raw = plug_physfn(0);
+			ck_assert_int_eq(xen_pci_scan(&host, 0, NULL), 0);
+			enable_vfs(raw);
+			first = kind ? model_calls(MODEL_ALLOC) : bench.nr;
+			if (kind)
+				model_fail(MODEL_ALLOC, nth, 0);
+			else
+				bench_fail(nth);
+			failed += xen_pci_scan(&host, 0, NULL) != 0;
+			model_fail(MODEL_ALLOC, 0, 0);
+			bench_fail(0);
+			over = (kind ? model_calls(MODEL_ALLOC) : bench.nr) - first < nth;
+			ck_assert_int_eq(xen_pci_scan(&host, 0, NULL), 0);
+			ck_assert_uint_eq(host.nr_devices, 4);
+			for (unsigned int i = 0; i < 2; i++) {
+				struct xen_pci_dev *vf =
+					xen_pci_find(&host, at(1, 0x10 + i * 8, 0));
+
+				ck_assert(vf && vf->known_to_xen);
+				ck_assert(vf->res[0].flags & XEN_PCI_RES_CLAIMED);
+			}
+			finish(&host, &before);
+			if (over)
+				break;
+		}
+		ck_assert_uint_gt(failed, 2);
+		ck_assert_uint_lt(nth, 2000);
+	}
+}
+
+static void senseless_vf_bars(void)
+{
+	static const struct {
+		uint32_t low, high;
+		bool refused;
+		uint64_t second; /* where the second one's is */
+	} table[] = {
+		{0, 0, false, 0},			 /* never programmed */
+		{0xe1400000, 0x20, false, 0x20e1401000}, /* not below the bridge */
+		{0xe0400800, 0, true, 0},
+		{0xe0400000, 0x100000, true, 0}, /* 2^52 and more */
+		{0xfffff000, 0xfffff, true, 0},	 /* the second one lies behind it */
+	};
+
+	for (unsigned int i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct xen_pci_dev *vf;
+		uint8_t *raw;
+
+		begin(&host, &before);
+		raw = plug_physfn(0);
+		ck_assert_int_eq(xen_pci_scan(&host, 0, NULL), 0);
+		enable_vfs(raw);
+		put(raw, SRIOV_CAP + 0x24, 4, table[i].low | 4);
+		put(raw, SRIOV_CAP + 0x28, 4, table[i].high);
+		ck_assert_int_eq(xen_pci_scan(&host, 0, NULL), 0);
+		vf = xen_pci_find(&host, at(1, 0x18, 0));
+		ck_assert_ptr_nonnull(vf);
+		ck_assert(!(vf->res[0].flags & XEN_PCI_RES_CLAIMED));
+		ck_assert_int_eq(!!(vf->res[0].flags & XEN_PCI_RES_UNSET),
+				 !table[i].refused && !table[i].second);
+		ck_assert_uint_eq(vf->res[0].start, table[i].second);
+		ck_assert_int_eq(vf->res[0].kind == XEN_PCI_RES_NONE, table[i].refused);
+		finish(&host, &before);
+	}
 }
 
 /* Enabled before anybody looked: they are found, but how large their BARs are cannot be known. */
@@ -223,6 +310,24 @@ static void short_config(void)
 	finish(&host, &before);
 }
 
+/* What a host took for its functions it gives back with them. */
+static void nothing_kept(void)
+{
+	uint64_t objects[2], bytes[2];
+
+	begin(&host, &before);
+	for (unsigned int round = 0; round < 2; round++) {
+		enable_vfs(plug_physfn(0));
+		ck_assert_int_eq(xen_pci_scan(&host, 0, NULL), 0);
+		empty(&host, &before);
+		objects[round] = model_allocs().objects;
+		bytes[round] = model_allocs().bytes;
+	}
+	ck_assert_uint_eq(objects[0], objects[1]);
+	ck_assert_uint_eq(bytes[0], bytes[1]);
+	finish(&host, &before);
+}
+
 static void capability_loops(void)
 {
 	struct xen_pci_dev *dev;
@@ -253,9 +358,12 @@ static const struct unit_case cases[] = {
 	{"a link has one device, whatever else answers", one_device_behind_a_link},
 	{"ARI functions are found if the port forwards to them", ari},
 	{"virtual functions are found, claimed and told to Xen", virtual_functions},
+	{"virtual functions come at the next scan when one fails", virtual_functions_later},
+	{"virtual functions' BARs that make no sense are not used", senseless_vf_bars},
 	{"virtual functions enabled before the scan have no BARs", enabled_before},
 	{"a device with 65535 virtual functions is not believed", many_virtual_functions},
 	{"256 bytes of config space will do", short_config},
+	{"a host gives back what it took for its functions", nothing_kept},
 	{"capability lists that loop end", capability_loops},
 };
 UNIT_MAIN("pci-express", cases)

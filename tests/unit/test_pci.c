@@ -187,6 +187,7 @@ static void changed_while_sized(void)
 	} table[] = {
 		{0x10, 0xe000080c, 0x800, 0, "BAR 0: address is not a multiple"},
 		{0x10, 0xe000000c, 0x8, 0, "BAR 0: changes its type"},
+		{0x1c, 0xe9000006, 0, 3, "BAR 3: reserved type"},
 		{0x18, 0xc001, 0x2, 2, "BAR 2: changes its type"},
 		{0x30, 0xe8000800, 0x800, XEN_PCI_RES_ROM_INDEX, "ROM: address is not a multiple"},
 	};
@@ -195,6 +196,7 @@ static void changed_while_sized(void)
 	begin(&host, &before);
 	host.config = &twisted;
 	f.bar[2] = (struct model_pci_bar){.addr = 0xc000, .size = 0x100, .io = true};
+	f.bar[3] = (struct model_pci_bar){.addr = 0xe9000000, .size = 0x1000};
 	f.rom = (struct model_pci_bar){.addr = 0xe8000000, .size = 0x1000};
 	for (unsigned int i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		plug(f);
@@ -218,11 +220,16 @@ static void enabled_by_kind(void)
 
 	begin(&host, &before);
 	f.bar[2] = (struct model_pci_bar){.addr = 0xc000, .size = 0x100, .io = true};
+	f.rom = (struct model_pci_bar){.addr = 0xe8000000, .size = 0x1000};
 	for (unsigned int command = 0; command < 4; command++) {
 		plug(f);
 		model_pci_raw(f.addr)[4] = (uint8_t)command;
+		model_pci_raw(f.addr)[0x30] |= 1;
 		ck_assert_int_eq(xen_pci_scan(&host, 0, NULL), 0);
 		ck_assert_uint_eq(!!(host.devices->res[0].flags & XEN_PCI_RES_ENABLED),
+				  command >> 1);
+		ck_assert_uint_eq(!!(host.devices->res[XEN_PCI_RES_ROM_INDEX].flags &
+				     XEN_PCI_RES_ENABLED),
 				  command >> 1);
 		ck_assert_uint_eq(!!(host.devices->res[2].flags & XEN_PCI_RES_ENABLED),
 				  command & 1);
@@ -393,14 +400,16 @@ static void ignores_writes(void)
 {
 	struct model_pci_function f = with_bar(at(0, 3, 0), 0x4c0000000, 0x1000);
 
+	f.rom = (struct model_pci_bar){.addr = 0xd0000000, .size = 0x10000};
 	f.class_code = 0x060000; /* so that the model lets it be sized while it decodes */
 	begin(&host, &before);
 	plug(f);
 	memset(model_pci_writable(f.addr), 0, 4096);
 	ck_assert_int_eq(xen_pci_scan(&host, 0, NULL), 0);
 	ck_assert_ptr_nonnull(strstr(model_last_log(), "ignores writes"));
-	ck_assert(is_nothing(0x4c0000000));
-	ck_assert_uint_eq(host.nr_conflicts, 1);
+	ck_assert(is_nothing(0x4c0000000) && is_nothing(0xd0000000));
+	ck_assert_uint_eq(host.devices->res[XEN_PCI_RES_ROM_INDEX].size, 0);
+	ck_assert_uint_eq(host.nr_conflicts, 2);
 	finish(&host, &before);
 }
 

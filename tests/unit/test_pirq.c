@@ -136,6 +136,24 @@ static void msi(void)
 	finish(&host, &before);
 }
 
+/* Xen is told which of all devices it is. */
+static void msi_on_another_bus(void)
+{
+	struct model_pci_function f = nvme();
+	struct xen_pirq pirq;
+
+	begin(&host, &before);
+	f.addr = at(5, 4, 0);
+	plug(f);
+	ck_assert_int_eq(xen_pci_scan(&host, 5, NULL), 0);
+	dev = host.devices;
+	ck_assert_int_eq(xen_pirq_map_msi(&pirq, dev), 0);
+	ck_assert_int_eq(xen_pirq_bind(&pirq, false, count, &calls), 0);
+	ck_assert(control(MSI_CAP) & 1);
+	xen_pirq_release(&pirq);
+	finish(&host, &before);
+}
+
 static void msix(void)
 {
 	static const unsigned int entries[] = {0, 64, 7};
@@ -432,7 +450,10 @@ static void config_fails(void)
 /* A mapping that did not read all that it has to does not exist. */
 static void map_reads_fail(void)
 {
-	begin_with(nvme());
+	struct model_pci_function f = nvme();
+
+	f.bar[0].size = 0x10000; /* it would hold the longest of tables */
+	begin_with(f);
 	for (unsigned int kind = 1; kind < 3; kind++) {
 		for (unsigned int nth = 1;; nth++) {
 			uint64_t first = bench.nr;
@@ -465,6 +486,7 @@ static const struct unit_case cases[] = {
 	{"XSA-461: a line that two devices share has one channel", shared_line},
 	{"bad numbers are refused", bad_lines},
 	{"MSI is on while it is bound, INTx off", msi},
+	{"MSI works on buses above 0, too", msi_on_another_bus},
 	{"MSI-X is on while any entry is bound", msix},
 	{"a message that is taken is not mapped again (XSA-157)", taken_messages},
 	{"without a usable capability there are no messages", no_messages},

@@ -175,12 +175,17 @@ static void sanitize_random(void)
 static void sanitize_room(void)
 {
 	struct xen_e820_entry map[4] = {{0, 0x10000, RAM}, {0x4000, 0x1000, RES}};
+	static struct xen_e820_entry most[XEN_E820_MAX];
 
 	ck_assert_int_eq(xen_e820_sanitize(map, 2, 2), -XEN_E2BIG);
 	map[0] = (struct xen_e820_entry){0, 0x10000, RAM};
 	map[1] = (struct xen_e820_entry){0x4000, 0x1000, RES};
 	ck_assert_int_eq(xen_e820_sanitize(map, 2, 3), 3);
 	ck_assert_int_eq(xen_e820_sanitize(map, XEN_E820_MAX + 1, XEN_E820_MAX), -XEN_E2BIG);
+	/* As many as there may be. */
+	for (unsigned int i = 0; i < XEN_E820_MAX; i++)
+		most[i] = (struct xen_e820_entry){i * 0x2000ULL, 0x1000, RAM};
+	ck_assert_int_eq(xen_e820_sanitize(most, XEN_E820_MAX, XEN_E820_MAX), XEN_E820_MAX);
 	/* RAM without a whole page needs no entry. */
 	map[0] = (struct xen_e820_entry){0x10, 0x20, RAM};
 	map[1] = (struct xen_e820_entry){0x1800, 0x1700, RAM};
@@ -252,6 +257,7 @@ static const struct shape shapes[] = {
 	 0x9f - 0x40 + 0x300 + 0x80 + 1 + 0x400 + 0x800 + 0x30000, 0xb0000},
 	{"a domU's map without holes", plain, 1, 0x1000, 0x1800, 0, 0x800, 0x1800},
 	/* -m 6G, dom0_mem=4G: half of dom0 lies under the PCI hole. */
+	{"spare RAM in two places", ragged, NR_OF(ragged), 0x580, 0x980, 0x160, 0x400, 0x40160},
 	{"6 GiB machine, 4 GiB dom0", pc, NR_OF(pc), 0x100000, 0x100400, 0x80182, 0x400, 0x180582},
 };
 
@@ -409,6 +415,16 @@ static void named_ranges(void)
 	ck_assert(xen_ranges_find(&xen_p2m.ram, 0x3060, &range));
 	ck_assert_str_eq(range.tag, "moved RAM");
 	ck_assert(xen_ranges_find(&xen_p2m.ram, 0x3061, &range));
+	ck_assert_str_eq(range.tag, "spare RAM");
+	/* Moved RAM ends where the last moved page lies, though more is spare elsewhere. */
+	ck_assert_str_eq(shapes[7].name, "spare RAM in two places");
+	stop(true);
+	params = start(&shapes[7]);
+	ck_assert_int_eq(xen_p2m_extend(storage, shapes[7].max_pfn), 0);
+	ck_assert_int_eq(xen_setup_memory(&params, &result), 0);
+	ck_assert(xen_ranges_find(&xen_p2m.ram, 0x75f, &range));
+	ck_assert_str_eq(range.tag, "moved RAM");
+	ck_assert(xen_ranges_find(&xen_p2m.ram, 0x760, &range));
 	ck_assert_str_eq(range.tag, "spare RAM");
 	/* Twice is once too often. */
 	ck_assert_int_eq(xen_setup_memory(&params, &result), -XEN_EINVAL);

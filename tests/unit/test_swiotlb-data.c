@@ -295,6 +295,36 @@ static void sync_is_cut(void)
 	dma_stop();
 }
 
+/* Nothing is copied against the direction, whoever gets the buffer. */
+static void sync_against_the_direction(void)
+{
+	uint8_t *buf, seen[SLOT], old[SLOT], new[SLOT];
+	dma_addr_t dma;
+
+	dma_start(NULL);
+	buf = buffer(4096);
+	memset(old, 1, SLOT);
+	memset(new, 2, SLOT);
+	memcpy(buf, old, SLOT);
+	dma = pool_map(pool_of(28), &bits28, "dev", buf, SLOT, XEN_DMA_FROM_DEVICE);
+	device_write(dma, new, SLOT);
+	ck_assert(xen_swiotlb_sync_single(dma, SLOT, XEN_DMA_FROM_DEVICE, false));
+	device_read(dma, seen, SLOT);
+	ck_assert_mem_eq(seen, new, SLOT);
+	ck_assert_mem_eq(buf, old, SLOT);
+	ck_assert(xen_swiotlb_unmap_single(dma, SLOT, XEN_DMA_FROM_DEVICE, true));
+
+	dma = pool_map(pool_of(28), &bits28, "dev", buf, SLOT, XEN_DMA_TO_DEVICE);
+	memcpy(buf, new, SLOT);
+	ck_assert(xen_swiotlb_sync_single(dma, SLOT, XEN_DMA_TO_DEVICE, true));
+	device_read(dma, seen, SLOT);
+	ck_assert_mem_eq(seen, old, SLOT);
+	ck_assert_mem_eq(buf, new, SLOT);
+	ck_assert(xen_swiotlb_unmap_single(dma, SLOT, XEN_DMA_TO_DEVICE, false));
+	buffer_free(buf, 4096);
+	dma_stop();
+}
+
 /* What a device must keep of the buffer's address leaves bytes before it in the first slot. */
 static void sync_before_the_buffer(void)
 {
@@ -361,6 +391,14 @@ static void original_must_be_ram(void)
 
 	dma_start(NULL);
 	pool = pool_of(32);
+	/* To its last byte. */
+	for (size_t size = 4095; size <= 4096; size++) {
+		ck_assert_int_eq(xen_swiotlb_map_single(pool, &bits32, "dev",
+							(model_nr_pages() << 12) - size, size,
+							XEN_DMA_TO_DEVICE, &dma),
+				 0);
+		ck_assert(xen_swiotlb_unmap_single(dma, size, XEN_DMA_TO_DEVICE, false));
+	}
 	ck_assert_int_eq(xen_swiotlb_map_single(pool, &bits32, "dev", 1ULL << 40, 100,
 						XEN_DMA_TO_DEVICE, &dma),
 			 -XEN_EFAULT);
@@ -386,6 +424,7 @@ static const struct unit_case cases[] = {
 	{"a device that writes 3 bytes of 4 KiB changes 3 bytes", three_bytes},
 	{"all directions and partial syncs agree with flat memory", flat_memory},
 	{"a sync is cut to its mapping", sync_is_cut},
+	{"a sync copies nothing against the direction", sync_against_the_direction},
 	{"a sync that begins before its mapping is cut, too", sync_before_the_buffer},
 	{"misuse is harmless", misuse_is_harmless},
 	{"the original must be RAM", original_must_be_ram},

@@ -263,7 +263,39 @@ static void two_cpus(void)
 	dma_stop();
 }
 
+/* Each allocation that a pool's first growth makes fails in turn: an error, and nothing left. */
+static void no_memory_to_grow(void)
+{
+	unsigned int nth, failed = 0;
+
+	for (nth = 1; nth < 50; nth++) {
+		struct xen_swiotlb_pool *pool;
+		uint64_t calls;
+		char *buf;
+		int err;
+
+		dma_start(NULL);
+		buf = buffer(4096);
+		pool = pool_of(28);
+		calls = model_calls(MODEL_ALLOC);
+		model_fail(MODEL_ALLOC, nth, 0);
+		err = pool_try_map(pool, &bits28, buf, 4096);
+		model_fail(MODEL_ALLOC, 0, 0);
+		ck_assert(err == 0 || err == -XEN_ENOMEM);
+		calls = model_calls(MODEL_ALLOC) - calls;
+		failed += err != 0 || calls >= nth;
+		ck_assert_int_eq(pool_try_map(pool, &bits28, buf, 4096), 0);
+		buffer_free(buf, 4096);
+		dma_stop();
+		if (calls < nth)
+			break;
+	}
+	ck_assert_uint_gt(failed, 2);
+	ck_assert_uint_lt(nth, 50);
+}
+
 static const struct unit_case cases[] = {
+	{"a pool that cannot grow for want of memory leaves nothing", no_memory_to_grow},
 	{"growth that fails leaves nothing behind", growth_fails_cleanly},
 	{"half an exchange makes half the segments", half_an_exchange},
 	{"pages that are contiguous by luck need no exchange", lucky_pages_need_no_exchange},

@@ -46,6 +46,6 @@ tally_end()
 tally_of()
 {
 	tr -d '\r' <"$1" | sed -nE \
-		's/^[a-z: -]*: ([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/\1 \2 \3/p' |
+		's/^[a-z0-9: -]*: ([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/\1 \2 \3/p' |
 		tail -n 1 | grep .
 }

@@ -35,6 +35,11 @@ LIB_SRC := \
 	arch/x86/xen/contiguous.c \
 	arch/x86/xen/e820.c \
 	arch/x86/xen/setup.c \
+	drivers/xen/evtchn.c \
+	drivers/xen/evtchn-2l.c \
+	drivers/xen/evtchn-fifo.c \
+	drivers/xen/evtchn-eoi.c \
+	drivers/xen/evtchn-channel.c \
 	drivers/xen/balloon.c \
 	drivers/xen/swiotlb.c \
 	drivers/xen/swiotlb-slots.c \

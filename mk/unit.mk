@@ -6,12 +6,12 @@
 
 UNITS := ranges p2m mmu contiguous setup balloon swiotlb swiotlb-data \
 	swiotlb-full swiotlb-grow coherent dma dma-limits dma-sg dma-debug pci pci-claims \
-	pci-express pci-faults pirq liar format pages guest-drivers \
+	pci-express pci-faults pirq evtchn liar format pages guest-drivers \
 	model model-device model-domain model-event model-exchange model-grant model-memory \
 	model-mmu model-pci model-pgtable model-port model-rules model-xenstore
 MODEL_SRC := $(addprefix tests/model/,argument.c breach.c buddy.c check.c device.c dma.c domain.c \
-	edu.c event.c evtchn_op.c exchange.c frames.c grant.c grant_copy.c grant_map.c hypercall.c \
-	lock.c log.c machine.c memory_op.c misc.c mmu.c mmu_op.c nvme.c nvme_command.c object.c pci.c \
+	edu.c event.c event_abi.c evtchn_op.c exchange.c frames.c grant.c grant_copy.c grant_map.c \
+	hypercall.c lock.c log.c machine.c memory_op.c misc.c mmu.c mmu_op.c nvme.c nvme_command.c object.c pci.c \
 	pgtable.c physdev.c physdev_pci.c port.c shared.c trap.c xenstore.c xs_command.c \
 	xs_ring.c xs_transaction.c xs_tree.c xs_watch.c)
 

@@ -8,6 +8,7 @@
  */
 #include "pci-internal.h"
 
+#include <xen/evtchn.h>
 #include <xen/hypercall.h>
 #include <xen/pirq.h>
 #include <xen/port.h>
@@ -306,7 +307,7 @@ int xen_pirq_bind(struct xen_pirq *pirq, bool shared, void (*handler)(void *arg)
 	rc = query_eoi(pirq);
 	if (rc)
 		goto close;
-	rc = xen_port_event_bind(pirq->port, event, pirq);
+	rc = xen_evtchn_bind(pirq->port, 0, event, pirq);
 	if (rc)
 		goto close;
 	rc = pirq->control ? enable(pirq) : 0;
@@ -315,7 +316,7 @@ int xen_pirq_bind(struct xen_pirq *pirq, bool shared, void (*handler)(void *arg)
 	return 0;
 
 unbind:
-	xen_port_event_unbind(pirq->port);
+	xen_evtchn_unbind(pirq->port);
 close:
 	close_port(pirq);
 	return rc;
@@ -329,7 +330,7 @@ void xen_pirq_release(struct xen_pirq *pirq)
 	if (pirq->enabled)
 		disable(pirq);
 	if (pirq->port) {
-		xen_port_event_unbind(pirq->port);
+		xen_evtchn_unbind(pirq->port);
 		close_port(pirq);
 	}
 	if (pirq->mapped) {

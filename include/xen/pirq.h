@@ -25,6 +25,8 @@
 #include <xen/pci.h>
 #include <xen/types.h>
 
+#include <xen/event_channel.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -74,12 +76,12 @@ int xen_pirq_map_msix(struct xen_pirq *pirq, struct xen_pci_dev *dev, unsigned i
 int xen_pirq_from_backend(struct xen_pirq *pirq, int number);
 
 /*
- * Bind to an event channel and have @handler called for it (xen_port_event_bind()), then switch the
+ * Bind to an event channel and have @handler called for it (xen_evtchn_bind()), then switch the
  * device's messages on. The EOI, where Xen wants one, is sent after the handler returned. @shared:
  * a line that other domains may bind too. @pirq must stay where it is until released.
  * -XEN_EINVAL: no PIRQ or no handler; -XEN_EBUSY: bound already, or another domain does not share;
  * -XEN_EEXIST: the PIRQ has a channel; -XEN_EIO: Xen's answer makes no sense; what else Xen
- * refused; what xen_port_event_bind() says; accessor errors. On error nothing is bound.
+ * refused; what xen_evtchn_bind() says; accessor errors. On error nothing is bound.
  */
 int xen_pirq_bind(struct xen_pirq *pirq, bool shared, void (*handler)(void *arg), void *arg);
 

@@ -20,8 +20,6 @@
 
 #include <xen/types.h>
 
-#include <xen/event_channel.h>
-
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -82,16 +80,6 @@ void xen_port_log(enum xen_port_log_level level, const char *fmt, ...)
 
 /* An invariant of the library is broken: report and stop the kernel. */
 void xen_port_panic(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
-
-/*
- * Have @handler(@arg) called, in interrupt context, for every event on @port from now on, on one
- * CPU at a time; the port is cleared before the call. 0, -XEN_EBUSY when @port has a handler,
- * -XEN_ENOSPC when the kernel can hold no more. The port is left masked or not as it was: the
- * kernel unmasks it.
- */
-int xen_port_event_bind(evtchn_port_t port, void (*handler)(void *arg), void *arg);
-/* When this returns the handler is not running and will not be called again. */
-void xen_port_event_unbind(evtchn_port_t port);
 
 #define XEN_ASSERT(cond)                                                                           \
 	do {                                                                                       \

@@ -13,6 +13,7 @@
 
 #include <stdarg.h>
 
+#include <xen/evtchn.h>
 #include <xen/hypercall.h>
 #include <xen/mmu.h>
 #include <xen/p2m.h>

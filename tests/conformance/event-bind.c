@@ -70,7 +70,7 @@ static void ipis(void)
 	if (rc)
 		return;
 	event_status("ipi-status", b.port, 0);
-	rc = xen_port_event_bind(b.port, event_count, (void *)(uintptr_t)&fired);
+	rc = xen_evtchn_bind(b.port, 0, event_count, (void *)(uintptr_t)&fired);
 	event_unmask(b.port);
 	fired = 0;
 	rc = rc ? rc : event_send(b.port);
@@ -78,7 +78,7 @@ static void ipis(void)
 	conf("ipi-bind-interdomain", "%s", conf_err(event_bind(DOMID_SELF, b.port, &local)));
 	move = (struct evtchn_bind_vcpu){.port = b.port, .vcpu = 0};
 	conf("ipi-bind-vcpu", "%s", conf_err(event_op(EVTCHNOP_bind_vcpu, &move)));
-	xen_port_event_unbind(b.port);
+	xen_evtchn_unbind(b.port);
 	conf("ipi-close", "%s", conf_err(event_close(b.port)));
 }
 

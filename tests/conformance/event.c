@@ -82,9 +82,9 @@ static void loopback(void)
 	conf("event-bind-loopback", "%s port=%s", conf_err(rc), conf_is(b != a, "other", "same"));
 	event_status("event-status-first", a, b);
 	event_status("event-status-second", b, a);
-	rc = xen_port_event_bind(a, event_count, (void *)(uintptr_t)&a_fired);
+	rc = xen_evtchn_bind(a, 0, event_count, (void *)(uintptr_t)&a_fired);
 	if (!rc)
-		rc = xen_port_event_bind(b, event_count, (void *)(uintptr_t)&b_fired);
+		rc = xen_evtchn_bind(b, 0, event_count, (void *)(uintptr_t)&b_fired);
 	conf("event-handlers", "%s", conf_err(rc));
 	conf("event-unmask-first", "%s", conf_err(event_unmask(a)));
 	conf("event-unmask-second", "%s", conf_err(event_unmask(b)));
@@ -94,13 +94,13 @@ static void loopback(void)
 	rc = event_send(b);
 	conf("event-send-second", "%s first=%u second=%u", conf_err(rc), a_fired, b_fired);
 	conf("event-bind-bound", "%s", conf_err(event_bind(DOMID_SELF, a, &other)));
-	xen_port_event_unbind(b);
+	xen_evtchn_unbind(b);
 	conf("event-close-second", "%s", conf_err(event_close(b)));
 	event_status("event-status-first-then", a, conf_domid());
 	event_status("event-status-second-then", b, 0);
 	conf("event-send-first-then", "%s", conf_err(event_send(a)));
 	conf("event-send-closed", "%s", conf_err(event_send(b)));
-	xen_port_event_unbind(a);
+	xen_evtchn_unbind(a);
 	conf("event-close-first", "%s", conf_err(event_close(a)));
 	conf("event-close-again", "%s", conf_err(event_close(a)));
 }
@@ -121,10 +121,10 @@ static void bind_after_send(void)
 		return;
 	}
 	fired = 0;
-	rc = xen_port_event_bind(b, event_count, (void *)(uintptr_t)&fired);
+	rc = xen_evtchn_bind(b, 0, event_count, (void *)(uintptr_t)&fired);
 	event_unmask(b);
 	conf("event-bind-after-send", "%s fired=%u", conf_err(rc), fired);
-	xen_port_event_unbind(b);
+	xen_evtchn_unbind(b);
 	rc = event_close(a);
 	conf("event-close-both", "%s %s", conf_err(rc), conf_err(event_close(b)));
 }

@@ -42,6 +42,7 @@ static const struct key keys[] = {
 	KEY("pool-initial", KEY_BYTES, pool_initial, 1 << 15, 1ULL << 40,
 	    "bytes that a bounce pool starts with"),
 	KEY("mmcfg", KEY_BOOL, mmcfg, 0, 1, "use PCI MMCFG where the firmware has it (default)"),
+	KEY("evtchn", KEY_NAMES, evtchn, 0, 0, "event channels, read by the boot kernel: 2l, fifo"),
 	KEY("help", KEY_BOOL, help, 0, 1, "list keys and scenarios, run nothing"),
 };
 

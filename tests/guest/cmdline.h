@@ -17,6 +17,7 @@ struct name_list {
 
 struct options {
 	struct name_list test;
+	struct name_list evtchn; /* the boot kernel has seen to it */
 	bool help, demo, map, color, mmcfg;
 	uint64_t cpus;	     /* virtual CPUs to run on, at least 1 */
 	uint64_t seed;	     /* of everything random */

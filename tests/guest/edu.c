@@ -88,8 +88,6 @@ static int connect_interrupt(struct edu *edu)
 	err = xen_pirq_bind(&edu->irq, edu->mode == EDU_INTX, edu_interrupt, edu);
 	if (err)
 		xen_pirq_release(&edu->irq);
-	else
-		boot_event_unmask(edu->irq.port);
 	return err;
 }
 

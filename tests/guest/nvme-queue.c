@@ -89,10 +89,8 @@ int nvme_queue_connect(struct nvme_queue *queue)
 		boot_printf("nvme %s: no MSI-X interrupt %u (%d)\n", queue->nvme->name, queue->id,
 			    err);
 		xen_pirq_release(&queue->irq);
-		return err;
 	}
-	boot_event_unmask(queue->irq.port);
-	return 0;
+	return err;
 }
 
 int nvme_queue_id(const struct nvme_queue *queue)

@@ -7,7 +7,7 @@
 
 #include "boot.h"
 
-/* Is the command line just @word? */
+/* Is @word the first of the command line? */
 bool kernel_word_is(const char *word);
 
 /* Crash as the command line says. Returns only when it names no way, or the crash did not happen.

@@ -3,6 +3,7 @@
  * The boot kernel alone, on real Xen: `selftest` proves what arch/x86/xen/boot promises, any other
  * word is a way to crash (crash.c) and must end in a report. tests/kernel/run.sh is the judge.
  */
+#include <xen/evtchn.h>
 #include <xen/hypercall.h>
 #include <xen/mmu.h>
 #include <xen/p2m.h>
@@ -129,20 +130,21 @@ static void event_channels(void)
 
 	check(!hypercall_event_channel_op(EVTCHNOP_bind_ipi, &ipi));
 	send.port = close.port = ipi.port;
-	check(!xen_port_event_bind(ipi.port, on_event, &event_seen));
-	check(xen_port_event_bind(ipi.port, on_event, NULL) == -XEN_EBUSY);
-	check(xen_port_event_bind(1U << 20, on_event, NULL) == -XEN_ENOSPC);
+	check(!xen_evtchn_bind(ipi.port, 0, on_event, &event_seen));
+	check(xen_evtchn_bind(ipi.port, 0, on_event, NULL) == -XEN_EBUSY);
+	check(xen_evtchn_bind(1U << 20, 0, on_event, NULL) == -XEN_EINVAL);
 
 	/* Masked: pending only. Unmasked: delivered, each of them. */
+	xen_evtchn_mask(ipi.port);
 	hypercall_event_channel_op(EVTCHNOP_send, &send);
 	check(!boot_wait(is_set, &event_seen, 5 * MS));
-	boot_event_unmask(ipi.port);
+	xen_evtchn_unmask(ipi.port);
 	check(boot_wait(is_set, &event_seen, 1000 * MS) && events == 1);
 	event_seen = false;
 	hypercall_event_channel_op(EVTCHNOP_send, &send);
 	check(boot_wait(is_set, &event_seen, 1000 * MS) && events == 2);
 
-	xen_port_event_unbind(ipi.port);
+	xen_evtchn_unbind(ipi.port);
 	event_seen = false;
 	hypercall_event_channel_op(EVTCHNOP_send, &send);
 	check(!boot_wait(is_set, &event_seen, 5 * MS) && events == 2);

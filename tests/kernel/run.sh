@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The boot kernel on real Xen: its self-test on 1 and 4 CPUs must pass; each way to crash must end
+# The boot kernel on real Xen: its self-test on 1 and 4 CPUs, with both kinds of event channels,
+# must pass; each way to crash must end
 # the run soon, with a report that names the cause and the function it happened in.
 #   run.sh [NAME]    from the environment: O, QEMU, XEN, SLOW; TAG=short: a few only
 # (Xen waits 5 seconds before it resets the machine of a crashed control domain.)
@@ -11,7 +12,7 @@ here=$(dirname "$0")
 # shellcheck disable=SC2034 # for lib.sh
 guest=$O/kernel-test.elf
 only=${1:-}
-short=' selftest selftest-4 write '
+short=' selftest selftest-4 selftest-fifo write '
 
 # boot NAME CPUS WORD: leaves $log and $status.
 boot()
@@ -37,12 +38,12 @@ complain()
 	printf '          %s\n          again: make kernel-check B=%s\n' "$log" "$1"
 }
 
-# passes NAME CPUS
+# passes NAME CPUS [WORD]
 passes()
 {
 	local why
 	wanted "$1" || return 0
-	boot "$1" "$2" selftest
+	boot "$1" "$2" "selftest ${3:-}"
 	why=$(boot_judge "$status" "$log")
 	[ -n "$why" ] || why=$(grep -m 1 '^FAIL' "$log")
 	[ -n "$why" ] || grep -q "^kernel test: $2 CPUs" "$log" || why="not on $2 CPUs"
@@ -70,6 +71,7 @@ boot_ready || exit 1
 report='^\*\*\* xendma guest crash on CPU'
 passes selftest 1
 passes selftest-4 4
+passes selftest-fifo 4 evtchn=fifo
 crashes write 1 "$report 0: page fault" '  rip .* crash_by_write[.+]' 'cr2 0000000000000010' \
 	'[0-9a-f] kernel_crash\+' '[0-9a-f] boot_start\+'
 crashes division 1 "$report 0: divide error" 'rip .* crash_by_division[.+]'

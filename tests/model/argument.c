@@ -166,6 +166,10 @@ static size_t event_size(int cmd)
 		return sizeof(struct evtchn_unmask);
 	case EVTCHNOP_status:
 		return sizeof(struct evtchn_status);
+	case EVTCHNOP_init_control:
+		return sizeof(struct evtchn_init_control);
+	case EVTCHNOP_expand_array:
+		return sizeof(struct evtchn_expand_array);
 	default:
 		return 0;
 	}

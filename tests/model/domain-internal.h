@@ -7,7 +7,7 @@
 #include <model/internal.h>
 
 #define MAX_DOMAINS 16
-#define NR_CHANNELS 1024
+#define NR_CHANNELS 2048
 #define GRANT_FRAMES_MAX 64
 #define GRANTS_A_FRAME (XEN_PAGE_SIZE / sizeof(grant_entry_v1_t))
 #define MAPTRACK_MAX 8192
@@ -19,9 +19,9 @@ struct channel {
 	enum state state;
 	uint32_t remote;   /* INTERDOMAIN: port; PIRQ, VIRQ: number */
 	domid_t remote_id; /* UNBOUND, INTERDOMAIN: domain */
-	uint32_t vcpu;
-	bool pending, masked;
-	bool running;
+	uint32_t vcpu, last_vcpu;
+	/* Others than the first domain, which has its own event layer: */
+	bool pending;
 	void (*handler)(void *arg);
 	void *arg;
 };
@@ -51,6 +51,7 @@ struct grant_table {
 
 struct domain {
 	bool exists, dying, privileged;
+	bool events_due; /* something may be pending */
 	domid_t id;
 	unsigned int index;
 	uint32_t *frame; /* not the first domain's */
@@ -75,8 +76,19 @@ void domain_start(void);
 void domain_stop(void);
 uint8_t *frame_bytes(uint64_t mfn);
 
+/* event_abi.c: channel_lock held */
+void abi_start(void);
+void abi_raise(struct channel *c, evtchn_port_t port);
+void abi_clear(evtchn_port_t port);
+void abi_unmask(struct channel *c, evtchn_port_t port);
+bool abi_is_masked(evtchn_port_t port);
+int abi_init_control(struct evtchn_init_control *op);
+int abi_expand_array(const struct evtchn_expand_array *op);
+struct vcpu_info *abi_vcpu_info(unsigned int id);
+
 /* event.c, evtchn_op.c: channel_lock held */
 bool channel_valid(evtchn_port_t port);
+void event_due(void);
 /* Make it pending; delivered soon. 0. */
 int channel_raise(struct domain *d, evtchn_port_t port);
 int channel_close(struct domain *d, evtchn_port_t port);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Delivery of events to the port's handlers. An event becomes
- * pending under the model lock and is delivered outside it: at the end of the hypercall that
- * raised it, when the last lock is released (interrupts are on again), or by model_event(). A
- * handler runs on one CPU at a time and is never interrupted by another one.
+ * Delivery of events. An event becomes pending under the model lock and is delivered outside it: at
+ * the end of the hypercall that raised it, when the last lock is released (interrupts are on
+ * again), or by model_event(). The first domain's CPUs have the library's event layer; the thread
+ * that comes across what is pending for one of them runs its upcall, unless another one does.
  *
  * Lock order: model lock, then this file's; handlers run under neither.
  */
@@ -11,10 +11,13 @@
 #include <string.h>
 
 #include <model/domain-internal.h>
+#include <xen/evtchn.h>
+
+#define NR_VCPUS XEN_LEGACY_MAX_VCPUS
 
 pthread_mutex_t channel_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t finished = PTHREAD_COND_INITIALIZER;
-static struct channel *const channel = domains[0].channel;
+static struct xen_evtchn_cpu cpus[NR_VCPUS];
+static bool running[NR_VCPUS];
 static bool due; /* something may be pending */
 static _Thread_local bool in_handler;
 static _Thread_local bool elsewhere; /* in the handler of another domain */
@@ -28,6 +31,14 @@ void event_start(void)
 {
 	due = false;
 	in_handler = false;
+	if (model.params.nr_cpus > NR_VCPUS)
+		model_breach("model_start: more than %d CPUs", NR_VCPUS);
+	abi_start();
+	memset(cpus, 0, sizeof(cpus));
+	memset(running, 0, sizeof(running));
+	for (unsigned int i = 0; i < model.params.nr_cpus; i++)
+		cpus[i].info = abi_vcpu_info(i);
+	xen_evtchn_init(model_shared_info(), cpus, model.params.nr_cpus);
 }
 
 bool channel_valid(evtchn_port_t port)
@@ -35,20 +46,31 @@ bool channel_valid(evtchn_port_t port)
 	return port > 0 && port < NR_CHANNELS;
 }
 
+void event_due(void)
+{
+	__atomic_store_n(&due, true, __ATOMIC_RELEASE);
+}
+
 int channel_raise(struct domain *d, evtchn_port_t port)
 {
-	d->channel[port].pending = true;
-	__atomic_store_n(&due, true, __ATOMIC_RELEASE);
+	if (d == &domains[0])
+		abi_raise(&d->channel[port], port);
+	else
+		d->channel[port].pending = d->events_due = true;
+	event_due();
 	return 0;
 }
 
-static evtchn_port_t find_due(void)
+/* A CPU with something pending that no thread is running, or none. */
+static unsigned int find_due(void)
 {
-	for (evtchn_port_t i = 1; i < NR_CHANNELS; i++)
-		if (channel[i].pending && !channel[i].masked && channel[i].handler &&
-		    !channel[i].running)
-			return i;
-	return 0;
+	unsigned int i = 0;
+
+	while (i < model.params.nr_cpus &&
+	       (running[i] ||
+		!__atomic_load_n(&cpus[i].info->evtchn_upcall_pending, __ATOMIC_SEQ_CST)))
+		i++;
+	return i;
 }
 
 /* Other domains run beside the first one: whatever that is doing now. */
@@ -56,7 +78,10 @@ static bool deliver_elsewhere(struct domain *d)
 {
 	bool any = false;
 
-	for (evtchn_port_t i = 1; d->exists && i < NR_CHANNELS; i++) {
+	if (!d->exists || !d->events_due)
+		return false;
+	d->events_due = false;
+	for (evtchn_port_t i = 1; i < NR_CHANNELS; i++) {
 		struct channel *c = &d->channel[i];
 		void (*handler)(void *) = c->handler;
 		void *arg = c->arg;
@@ -74,9 +99,22 @@ static bool deliver_elsewhere(struct domain *d)
 	return any;
 }
 
+static void run_upcall(unsigned int id)
+{
+	unsigned int before = xen_port_cpu();
+
+	in_handler = true;
+	model_set_cpu(id);
+	xen_evtchn_upcall(id, 0);
+	model_set_cpu(before);
+	in_handler = false;
+	if (lock_depth())
+		model_breach("event: a handler returned with a lock held");
+}
+
 void event_deliver(void)
 {
-	evtchn_port_t port;
+	unsigned int id;
 	bool again = true;
 
 	if (!__atomic_load_n(&due, __ATOMIC_ACQUIRE) || elsewhere)
@@ -92,35 +130,27 @@ void event_deliver(void)
 		return;
 	}
 	__atomic_store_n(&due, false, __ATOMIC_RELAXED);
-	while ((port = find_due()) != 0) {
-		struct channel *c = &channel[port];
-		void (*handler)(void *) = c->handler;
-		void *arg = c->arg;
-
-		c->pending = false;
-		c->running = true;
+	while ((id = find_due()) < model.params.nr_cpus) {
+		running[id] = true;
 		pthread_mutex_unlock(&channel_lock);
-		in_handler = true;
-		handler(arg);
-		in_handler = false;
-		if (lock_depth())
-			model_breach("event %u: its handler returned with a lock held", port);
+		run_upcall(id);
 		pthread_mutex_lock(&channel_lock);
-		c->running = false;
-		pthread_cond_broadcast(&finished);
+		running[id] = false;
 	}
 	pthread_mutex_unlock(&channel_lock);
 }
 
 void model_event(evtchn_port_t port)
 {
+	const struct channel *c;
+
 	model_enter();
 	pthread_mutex_lock(&channel_lock);
 	if (!channel_valid(port))
 		model_breach("model_event: there is no port %u", port);
 	/* Nobody can signal a closed port. */
-	if (channel[port].state != FREE &&
-	    (channel[port].state != PIRQ || physdev_fire(channel[port].remote)))
+	c = &domains[0].channel[port];
+	if (c->state != FREE && (c->state != PIRQ || physdev_fire(c->remote)))
 		channel_raise(&domains[0], port);
 	pthread_mutex_unlock(&channel_lock);
 	model_leave();
@@ -131,39 +161,6 @@ void event_raise(evtchn_port_t port)
 {
 	pthread_mutex_lock(&channel_lock);
 	channel_raise(&domains[0], port);
-	pthread_mutex_unlock(&channel_lock);
-}
-
-int xen_port_event_bind(evtchn_port_t port, void (*handler)(void *arg), void *arg)
-{
-	int rc = 0;
-
-	if (!channel_valid(port))
-		return -XEN_ENOSPC;
-	pthread_mutex_lock(&channel_lock);
-	if (channel[port].handler) {
-		rc = -XEN_EBUSY;
-	} else {
-		channel[port].handler = handler;
-		channel[port].arg = arg;
-		__atomic_store_n(&due, true, __ATOMIC_RELEASE);
-	}
-	pthread_mutex_unlock(&channel_lock);
-	return rc;
-}
-
-void xen_port_event_unbind(evtchn_port_t port)
-{
-	if (!channel_valid(port))
-		model_breach("xen_port_event_unbind: there is no port %u", port);
-	if (lock_depth())
-		model_breach("xen_port_event_unbind: waits for the handler, but a lock is held");
-	pthread_mutex_lock(&channel_lock);
-	if (in_handler && channel[port].running)
-		model_breach("xen_port_event_unbind: called by the handler it would wait for");
-	channel[port].handler = NULL;
-	while (channel[port].running)
-		pthread_cond_wait(&finished, &channel_lock);
 	pthread_mutex_unlock(&channel_lock);
 }
 
@@ -178,7 +175,8 @@ void model_domain_on_event(domid_t id, evtchn_port_t port, void (*handler)(void 
 	pthread_mutex_lock(&channel_lock);
 	d->channel[port].handler = handler;
 	d->channel[port].arg = arg;
-	__atomic_store_n(&due, true, __ATOMIC_RELEASE);
+	d->events_due = true;
+	event_due();
 	pthread_mutex_unlock(&channel_lock);
 	model_leave();
 	event_deliver();
@@ -201,26 +199,17 @@ bool model_domain_event(domid_t id, evtchn_port_t port)
 	return pending;
 }
 
-void model_event_mask(evtchn_port_t port, bool masked)
-{
-	pthread_mutex_lock(&channel_lock);
-	if (!channel_valid(port))
-		model_breach("model_event_mask: there is no port %u", port);
-	channel[port].masked = masked;
-	__atomic_store_n(&due, true, __ATOMIC_RELEASE);
-	pthread_mutex_unlock(&channel_lock);
-	event_deliver();
-}
-
 bool event_stop(void)
 {
 	bool ok = true;
 
-	for (int i = 1; i < NR_CHANNELS; i++) {
-		if (channel[i].state == FREE && !channel[i].handler)
+	for (evtchn_port_t i = 1; i < NR_CHANNELS; i++) {
+		bool open = domains[0].channel[i].state != FREE;
+
+		if (!open && abi_is_masked(i))
 			continue;
-		fprintf(stderr, "model_stop: event port %d is %s\n", i,
-			channel[i].state == FREE ? "closed but has a handler" : "open");
+		fprintf(stderr, "model_stop: event port %u is %s\n", i,
+			open ? "open" : "closed but not masked");
 		ok = false;
 	}
 	return ok;

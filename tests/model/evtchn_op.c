@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * EVTCHNOP_*: the event channels of the acting domain. A channel is opened unmasked. Model lock
- * held; takes channel_lock.
+ * EVTCHNOP_*: the event channels of the acting domain. Model lock held; takes channel_lock.
  */
 #include <model/domain-internal.h>
 
@@ -16,8 +15,8 @@ static int new_port(struct domain *d, enum state state, uint32_t remote)
 		c->remote = remote;
 		c->remote_id = d->id;
 		c->vcpu = 0;
+		c->last_vcpu = 0;
 		c->pending = false;
-		c->masked = false;
 		return i;
 	}
 	return -XEN_ENOSPC;
@@ -144,6 +143,8 @@ int channel_close(struct domain *d, evtchn_port_t port)
 		physdev_bind(c->remote, 0);
 	c->state = FREE;
 	c->pending = false;
+	if (d == &domains[0])
+		abi_clear(port);
 	return 0;
 }
 
@@ -168,9 +169,10 @@ static int unmask(struct domain *d, evtchn_port_t port)
 {
 	if (port && !channel_valid(port)) /* there is a port 0, which is never open */
 		return -XEN_EINVAL;
-	d->channel[port].masked = false;
-	if (d->channel[port].pending)
-		channel_raise(d, port);
+	if (d == &domains[0]) {
+		abi_unmask(&d->channel[port], port);
+		event_due();
+	}
 	return 0;
 }
 
@@ -244,6 +246,10 @@ static int dispatch(struct domain *d, int cmd, void *arg)
 		return unmask(d, ((struct evtchn_unmask *)arg)->port);
 	case EVTCHNOP_status:
 		return status(arg);
+	case EVTCHNOP_init_control:
+		return d == &domains[0] ? abi_init_control(arg) : -XEN_ENOSYS;
+	case EVTCHNOP_expand_array:
+		return d == &domains[0] ? abi_expand_array(arg) : -XEN_ENOSYS;
 	default:
 		return -XEN_ENOSYS;
 	}

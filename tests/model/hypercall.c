@@ -4,6 +4,7 @@
  * when the test asked for it, and else does its work. A call inside a multicall is counted by its
  * kind, but as a hypercall the batch counts once.
  */
+#include <sched.h>
 #include <string.h>
 
 #include <model/internal.h>
@@ -242,7 +243,11 @@ int hypercall_grant_table_op(unsigned int cmd, void *arg, unsigned int count)
 
 long hypercall_sched_op(int cmd, void *arg)
 {
-	return call(__HYPERVISOR_sched_op, (unsigned long)cmd, num(arg), 0, 0);
+	long rc = call(__HYPERVISOR_sched_op, (unsigned long)cmd, num(arg), 0, 0);
+
+	if (cmd == SCHEDOP_yield)
+		sched_yield();
+	return rc;
 }
 
 int hypercall_console_io(int cmd, int count, char *buffer)

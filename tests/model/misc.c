@@ -57,6 +57,11 @@ long do_sched_op(int cmd, void *arg)
 {
 	switch (cmd) {
 	case SCHEDOP_yield:
+		if (event_in_handler())
+			model_breach("SCHEDOP_yield: waits, but this is an interrupt");
+		if (lock_depth())
+			model_breach("SCHEDOP_yield: waits, but a lock is held");
+		return 0;
 	case SCHEDOP_block:
 		return 0; /* events are delivered when the call ends */
 	case SCHEDOP_poll:

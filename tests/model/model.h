@@ -20,6 +20,8 @@
 #include <xen/setup.h>
 #include <xen/types.h>
 
+#include <xen/event_channel.h>
+
 struct model_params {
 	const struct xen_e820_entry *e820; /* machine map; NULL: 1 GiB RAM with a PC's low hole */
 	unsigned int nr_e820;
@@ -145,11 +147,14 @@ void model_give_map(void);
  * P2M, frame count as Xen's. Prints the first fault. */
 bool model_check(void);
 
-/* Fire event @port: calls the handler bound with xen_port_event_bind(). */
+/* Fire event @port: calls the handler bound with xen_evtchn_bind(). */
 void model_event(evtchn_port_t port);
 
-/* Mask a port as the kernel would in shared_info (unmasked when opened), or unmask it. */
-void model_event_mask(evtchn_port_t port, bool masked);
+/* Where Xen and the event layer of the domain meet. */
+struct shared_info *model_shared_info(void);
+/* Of CPU @cpu; NULL: the domain has not given it one. */
+struct evtchn_fifo_control_block *model_fifo_control(unsigned int cpu);
+
 /* EOIs that Xen got for a PIRQ since it was mapped; PIRQs that are mapped. */
 uint64_t model_pirq_eois(int pirq);
 unsigned int model_pirqs(void);

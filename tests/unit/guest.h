@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <model/model.h>
+#include <xen/evtchn.h>
 #include <xen/hypercall.h>
 #include <xen/mmu.h>
 #include <xen/port.h>

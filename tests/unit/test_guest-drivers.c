@@ -55,11 +55,6 @@ bool boot_wait(bool (*done)(void *arg), void *arg, uint64_t timeout_ns)
 	return done(arg);
 }
 
-void boot_event_unmask(evtchn_port_t port)
-{
-	model_event_mask(port, false);
-}
-
 const char *guest_addr_text(struct xen_pci_addr addr, char text[GUEST_ADDR_MAX])
 {
 	snprintf(text, GUEST_ADDR_MAX, "%04x:%02x:%02x.%u", addr.segment, addr.bus,

@@ -61,7 +61,7 @@ static void channel_between(void)
 	model_domain_create(OTHER, false, 0);
 	model_domain_create(THIRD, false, 0);
 	mine = unbound(DOMID_SELF, OTHER, 0);
-	ck_assert_int_eq(xen_port_event_bind(mine, count_event, NULL), 0);
+	ck_assert_int_eq(xen_evtchn_bind(mine, 0, count_event, NULL), 0);
 	ck_assert_int_eq(model_act_as(THIRD), 1);
 	bind(1, mine, -XEN_EINVAL); /* it is for another one */
 	ck_assert_int_eq(model_act_as(OTHER), THIRD);
@@ -84,7 +84,7 @@ static void channel_between(void)
 	model_act_as(DOMID_SELF);
 	ck_assert_uint_eq(status(DOMID_SELF, mine, 0).status, EVTCHNSTAT_unbound);
 	ck_assert_int_eq(send(mine), 0);
-	xen_port_event_unbind(mine);
+	xen_evtchn_unbind(mine);
 	ck_assert_int_eq(close_port(mine), 0);
 	ck_assert(model_stop());
 }
@@ -111,7 +111,7 @@ static void handlers(void)
 	model_act_as(OTHER);
 	theirs = bind(0, mine, 0);
 	model_act_as(DOMID_SELF);
-	ck_assert_int_eq(xen_port_event_bind(mine, count_event, NULL), 0);
+	ck_assert_int_eq(xen_evtchn_bind(mine, 0, count_event, NULL), 0);
 	model_domain_event(OTHER, theirs);
 	model_domain_on_event(OTHER, theirs, answer, &theirs);
 	ck_assert_uint_eq(heard, 0);
@@ -124,7 +124,7 @@ static void handlers(void)
 	ck_assert_uint_eq(events, 1); /* interrupts are off */
 	xen_port_unlock(&lock, flags);
 	ck_assert_uint_eq(events, 2);
-	xen_port_event_unbind(mine);
+	xen_evtchn_unbind(mine);
 	ck_assert_int_eq(close_port(mine), 0);
 	ck_assert(model_stop());
 }

@@ -34,9 +34,9 @@ static void loopback(void)
 	ck_assert_int_eq(hypercall_event_channel_op(EVTCHNOP_bind_interdomain, &two), -XEN_EINVAL);
 	two.remote_port = one.port;
 	ck_assert_int_eq(hypercall_event_channel_op(EVTCHNOP_bind_interdomain, &two), 0);
-	ck_assert_int_eq(xen_port_event_bind(one.port, count, (void *)1), 0);
-	ck_assert_int_eq(xen_port_event_bind(one.port, count, (void *)1), -XEN_EBUSY);
-	ck_assert_int_eq(xen_port_event_bind(two.local_port, count, (void *)2), 0);
+	ck_assert_int_eq(xen_evtchn_bind(one.port, 0, count, (void *)1), 0);
+	ck_assert_int_eq(xen_evtchn_bind(one.port, 0, count, (void *)1), -XEN_EBUSY);
+	ck_assert_int_eq(xen_evtchn_bind(two.local_port, 0, count, (void *)2), 0);
 	send.port = two.local_port;
 	ck_assert_int_eq(hypercall_event_channel_op(EVTCHNOP_send, &send), 0);
 	ck_assert_uint_eq(fired[1], 1);
@@ -44,8 +44,8 @@ static void loopback(void)
 	ck_assert_int_eq(hypercall_event_channel_op(EVTCHNOP_status, &status), 0);
 	ck_assert_uint_eq(status.status, EVTCHNSTAT_interdomain);
 	ck_assert_uint_eq(status.u.interdomain.port, two.local_port);
-	xen_port_event_unbind(one.port);
-	xen_port_event_unbind(two.local_port);
+	xen_evtchn_unbind(one.port);
+	xen_evtchn_unbind(two.local_port);
 	close_port(two.local_port);
 	send.port = one.port; /* back to unbound: dropped */
 	ck_assert_int_eq(hypercall_event_channel_op(EVTCHNOP_send, &send), 0);
@@ -75,25 +75,23 @@ static void virqs(void)
 static void events_wait(void)
 {
 	struct evtchn_bind_ipi op = {0};
-	struct evtchn_unmask unmask;
 	unsigned long flags;
 
 	model_start(NULL);
 	ck_assert_int_eq(hypercall_event_channel_op(EVTCHNOP_bind_ipi, &op), 0);
-	ck_assert_int_eq(xen_port_event_bind(op.port, count, (void *)3), 0);
+	ck_assert_int_eq(xen_evtchn_bind(op.port, 0, count, (void *)3), 0);
 	flags = xen_port_lock(&lock); /* interrupts off */
 	model_event(op.port);
 	model_event(op.port); /* an event is a bit, not a counter */
 	ck_assert_uint_eq(fired[3], 0);
 	xen_port_unlock(&lock, flags);
 	ck_assert_uint_eq(fired[3], 1);
-	model_event_mask(op.port, true);
+	xen_evtchn_mask(op.port);
 	model_event(op.port);
 	ck_assert_uint_eq(fired[3], 1);
-	unmask.port = op.port;
-	ck_assert_int_eq(hypercall_event_channel_op(EVTCHNOP_unmask, &unmask), 0);
+	xen_evtchn_unmask(op.port);
 	ck_assert_uint_eq(fired[3], 2);
-	xen_port_event_unbind(op.port);
+	xen_evtchn_unbind(op.port);
 	close_port(op.port);
 	model_event(op.port); /* closed: nobody hears it */
 	ck_assert_uint_eq(fired[3], 2);

@@ -317,7 +317,7 @@ static void lines(void)
 	ck_assert_int_eq(hypercall_event_channel_op(EVTCHNOP_bind_pirq, &bind), -XEN_EPERM);
 	bind.pirq = (uint32_t)m.pirq;
 	ck_assert_int_eq(hypercall_event_channel_op(EVTCHNOP_bind_pirq, &bind), 0);
-	ck_assert_int_eq(xen_port_event_bind(bind.port, count, NULL), 0);
+	ck_assert_int_eq(xen_evtchn_bind(bind.port, 0, count, NULL), 0);
 	model_event(bind.port);
 	model_event(bind.port); /* level: waits for the EOI */
 	ck_assert_uint_eq(fired, 1);
@@ -327,7 +327,7 @@ static void lines(void)
 	ck_assert_int_eq(hypercall_physdev_op(PHYSDEVOP_eoi, &eoi), 0);
 	ck_assert_uint_eq(fired, 2);
 	ck_assert_uint_eq(model_pirq_eois(m.pirq), 2);
-	xen_port_event_unbind(bind.port);
+	xen_evtchn_unbind(bind.port);
 	close.port = bind.port;
 	ck_assert_int_eq(hypercall_event_channel_op(EVTCHNOP_close, &close), 0);
 	ck_assert_int_eq(unmap(m.pirq), 0);

@@ -91,7 +91,7 @@ static evtchn_port_t port_with(void (*handler)(void *))
 	struct evtchn_bind_virq op = {.virq = VIRQ_TIMER};
 
 	ck_assert_int_eq(hypercall_event_channel_op(EVTCHNOP_bind_virq, &op), 0);
-	ck_assert_int_eq(xen_port_event_bind(op.port, handler, NULL), 0);
+	ck_assert_int_eq(xen_evtchn_bind(op.port, 0, handler, NULL), 0);
 	return op.port;
 }
 
@@ -105,12 +105,23 @@ static void lock_left_by_handler(void *arg)
 	model_event(port_with(lock_in_handler));
 }
 
-static void unbind_with_lock(void *arg)
-{
-	evtchn_port_t port = port_with(lock_in_handler);
+static evtchn_port_t own_port;
 
+static void unbind_own_port(void *arg)
+{
+	xen_evtchn_unbind(own_port);
+}
+
+static void unbind_in_handler(void *arg)
+{
+	own_port = port_with(unbind_own_port);
+	model_event(own_port);
+}
+
+static void yield_with_lock(void *arg)
+{
 	take(0);
-	xen_port_event_unbind(port);
+	hypercall_sched_op(SCHEDOP_yield, NULL);
 }
 
 static void reset_ports(void *arg)
@@ -232,8 +243,9 @@ static void rules(void)
 		{sleep_with_lock, "xen_port_vm_alloc: may sleep, but a lock is held"},
 		{sleep_by_mapping, "xen_port_vm_alloc: may sleep, but a lock is held"},
 		{sleep_in_interrupt, "xen_port_vm_alloc: may sleep, but this is an interrupt"},
-		{lock_left_by_handler, "event 1: its handler returned with a lock held"},
-		{unbind_with_lock, "xen_port_event_unbind: waits for the handler"},
+		{lock_left_by_handler, "event: a handler returned with a lock held"},
+		{unbind_in_handler, "SCHEDOP_yield: waits, but this is an interrupt"},
+		{yield_with_lock, "SCHEDOP_yield: waits, but a lock is held"},
 		{reset_ports, "EVTCHNOP_reset"},
 		{free_twice, "xen_port_free_pages: pfn"},
 		{free_other_order, "xen_port_free_pages: pfn"},

@@ -27,12 +27,12 @@ static void begin(bool domu)
 	guest_start(&params);
 	model_xs_start();
 	store = model_xs_link();
-	ck_assert_int_eq(xen_port_event_bind(store.port, ring_event, NULL), 0);
+	ck_assert_int_eq(xen_evtchn_bind(store.port, 0, ring_event, NULL), 0);
 }
 
 static void finish(void)
 {
-	xen_port_event_unbind(store.port);
+	xen_evtchn_unbind(store.port);
 	model_xs_stop();
 	ck_assert(model_stop());
 }

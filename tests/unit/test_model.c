@@ -134,7 +134,13 @@ static void leave_lock(void)
 
 static void leave_event_handler(void)
 {
-	ck_assert_int_eq(xen_port_event_bind(5, (void (*)(void *))abort, NULL), 0);
+	struct evtchn_bind_virq op = {.virq = VIRQ_TIMER};
+	struct evtchn_close close;
+
+	ck_assert_int_eq(hypercall_event_channel_op(EVTCHNOP_bind_virq, &op), 0);
+	ck_assert_int_eq(xen_evtchn_bind(op.port, 0, (void (*)(void *))abort, NULL), 0);
+	close.port = op.port;
+	ck_assert_int_eq(hypercall_event_channel_op(EVTCHNOP_close, &close), 0);
 }
 
 static void finds_faults(void)

@@ -16,7 +16,8 @@
  * cannot deliver the fault on that stack, prints the registers and ends the domain.
  *
  * Interrupts: event upcalls run on the stack of what they interrupt, one level deep. CPU 0 gets all
- * ports but the timers and IPIs of other CPUs. Nothing is ever rescheduled or migrated.
+ * ports but the timers and IPIs of other CPUs. Nothing is ever rescheduled or migrated. Events that
+ * the library delays (xen/evtchn.h) are served while a CPU waits.
  */
 #ifndef XENDMA_BOOT_H
 #define XENDMA_BOOT_H
@@ -63,9 +64,6 @@ int boot_vsnprintf(char *buf, size_t size, const char *fmt, va_list ap);
  * passed; returns what @done said last. Interrupts must be on. */
 bool boot_wait(bool (*done)(void *arg), void *arg, uint64_t timeout_ns);
 void boot_delay(uint64_t ns);
-
-/* Unmask an event port (bound with xen_port_event_bind()). */
-void boot_event_unmask(evtchn_port_t port);
 
 /* Start up to @max CPUs in all; returns how many run. They wait for work. */
 unsigned int boot_start_cpus(unsigned int max);

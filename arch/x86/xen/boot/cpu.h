@@ -5,6 +5,8 @@
 #ifndef XENDMA_BOOT_CPU_H
 #define XENDMA_BOOT_CPU_H
 
+#include <xen/event_channel.h>
+
 #include "internal.h"
 
 struct boot_cpu {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Event channels within the boot code; drivers use port.h and boot_event_unmask().
+ * Events within the boot code; drivers use xen/evtchn.h.
  */
 #ifndef XENDMA_BOOT_EVENT_H
 #define XENDMA_BOOT_EVENT_H
 
 #include "internal.h"
 
-/* @port is notified on @cpu: before it is unmasked, and as Xen was told when it was bound. */
-void boot_event_assign(evtchn_port_t port, unsigned int cpu);
+/* Needs boot_shared_info and the number of CPUs. */
+void boot_event_init(void);
 
 #endif

@@ -5,6 +5,7 @@
  * into the CPU's structure, the CPU takes it out when it has returned. CPUs are started by CPU 0
  * and never stopped.
  */
+#include <xen/evtchn.h>
 #include <xen/hypercall.h>
 #include <xen/mmu.h>
 #include <xen/vcpu.h>
@@ -13,7 +14,6 @@
 #include "clock.h"
 #include "cpu.h"
 #include "direct.h"
-#include "event.h"
 #include "smp.h"
 
 #define STACK_ORDER 4
@@ -67,11 +67,9 @@ static void bind_kick(struct boot_cpu *cpu)
 	struct evtchn_bind_ipi bind = {.vcpu = cpu->id};
 	int err = hypercall_event_channel_op(EVTCHNOP_bind_ipi, &bind);
 
-	err = err ? err : xen_port_event_bind(bind.port, kicked, NULL);
+	err = err ? err : xen_evtchn_bind(bind.port, 0, kicked, NULL);
 	if (err)
 		xen_port_panic("CPU %u: no IPI: error %d", cpu->id, err);
-	boot_event_assign(bind.port, cpu->id);
-	boot_event_unmask(bind.port);
 	cpu->kick_port = bind.port;
 }
 
@@ -127,6 +125,9 @@ static int start_cpu(struct boot_cpu *cpu, unsigned int id)
 	cpu->info = &boot_shared_info->vcpu_info[id];
 	cpu->stack = xen_port_alloc_pages(STACK_ORDER);
 	if (!ctx || !cpu->stack)
+		goto free;
+	err = xen_evtchn_fifo_cpu(id);
+	if (err)
 		goto free;
 	err = boot_set_pte((uintptr_t)cpu->stack, 0);
 	if (err)

@@ -12,6 +12,7 @@
 #include "clock.h"
 #include "cpu.h"
 #include "direct.h"
+#include "event.h"
 #include "smp.h"
 
 #define MIN_XEN_MAJOR 4
@@ -64,8 +65,6 @@ static void map_shared_info(void)
 		boot_refuse("cannot map shared_info: error %d", err);
 	boot_shared_info = va;
 	boot_cpus[0].info = &boot_shared_info->vcpu_info[0];
-	/* Every port starts masked; its owner unmasks it. */
-	memset(boot_shared_info->evtchn_mask, 0xff, sizeof(boot_shared_info->evtchn_mask));
 }
 
 /* In and out of ports: Xen lets a domain with the permission for a port do so at this level. */
@@ -92,6 +91,7 @@ void boot_start(struct start_info *si)
 	boot_memory_publish();
 	allow_port_io();
 	boot_cpus_init();
+	boot_event_init();
 	err = boot_timer_init();
 	if (err)
 		boot_refuse("no timer: error %d", err);

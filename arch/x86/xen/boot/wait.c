@@ -6,13 +6,13 @@
  * an event between the look and the sleep ends the sleep. What another CPU does sends this one no
  * event, so a sleep is short while others run, and never long.
  */
+#include <xen/evtchn.h>
 #include <xen/hypercall.h>
 #include <xen/vcpu.h>
 
 #include "../rawcall.h"
 #include "clock.h"
 #include "cpu.h"
-#include "event.h"
 #include "smp.h"
 
 #define NS_PER_MS 1000000ULL
@@ -43,12 +43,7 @@ int boot_timer_init(void)
 	err = hypercall_event_channel_op(EVTCHNOP_bind_virq, &bind);
 	if (err)
 		return (int)err;
-	err = xen_port_event_bind(bind.port, timer_fired, NULL);
-	if (err)
-		return (int)err;
-	boot_event_assign(bind.port, cpu->id);
-	boot_event_unmask(bind.port);
-	return 0;
+	return xen_evtchn_bind(bind.port, 0, timer_fired, NULL);
 }
 
 /* With upcalls masked. Returns with them on, after an event or about @ns. */
@@ -66,6 +61,19 @@ static void sleep(uint64_t ns)
 		xen_port_panic("cannot block: error %ld", err);
 }
 
+/* How long to sleep at @now: until the end of the wait, the next delayed event, or the most. */
+static uint64_t nap(uint64_t now, uint64_t left)
+{
+	uint64_t most = boot_running_cpus() > 1 ? MAX_SLEEP_SMP : MAX_SLEEP;
+	uint64_t due = xen_evtchn_poll();
+
+	if (left < most)
+		most = left;
+	if (due <= now)
+		return 0;
+	return due - now < most ? due - now : most;
+}
+
 bool boot_wait(bool (*done)(void *arg), void *arg, uint64_t timeout_ns)
 {
 	uint64_t start = xen_port_clock_ns();
@@ -73,15 +81,14 @@ bool boot_wait(bool (*done)(void *arg), void *arg, uint64_t timeout_ns)
 
 	XEN_ASSERT(!flags);
 	for (;;) {
-		uint64_t most = boot_running_cpus() > 1 ? MAX_SLEEP_SMP : MAX_SLEEP;
 		bool result = done(arg);
-		uint64_t passed = xen_port_clock_ns() - start;
+		uint64_t now = xen_port_clock_ns();
 
-		if (result || passed >= timeout_ns) {
+		if (result || now - start >= timeout_ns) {
 			boot_irq_restore(flags);
 			return result;
 		}
-		sleep(timeout_ns - passed < most ? timeout_ns - passed : most);
+		sleep(nap(now, timeout_ns - (now - start)));
 		boot_irq_save();
 	}
 }

@@ -32,7 +32,8 @@ $(HOST)/tests/guest/%.o $(HOST)/tests/unit/test_guest-drivers.o: \
 
 .PHONY: unit
 unit: $(patsubst %,$(HOST)/test_%,$(if $(T),$(T),$(UNITS))) ## unit tests; T=name, C=case, SAN=asan|ubsan|tsan
-	$(Q)$(if $(C),CK_RUN_CASE='$(C)') scripts/unit-run.sh 'unit$(if $(SAN), $(SAN))' \
+	$(Q)$(if $(SAN),CK_TIMEOUT_MULTIPLIER=4 UNIT_SECONDS=1200) $(if $(C),CK_RUN_CASE='$(C)') \
+		scripts/unit-run.sh 'unit$(if $(SAN), $(SAN))' \
 		'make unit$(if $(SAN), SAN=$(SAN))' $^
 
 .PHONY: unit-selftest

@@ -10,14 +10,11 @@
 #include <xen/pirq.h>
 
 #include "fuzz.h"
+#include "pci-hostile.h"
 
-#define NR_SLOTS 12
 #define MAX_OPS 64
 #define MAX_PIRQS 4
-#define MAX_BYTES 4096
-
-/* Accesses that one operation may cost, for each function plugged and for each bus looked at. */
-#define MAX_ACCESSES (NR_SLOTS * 4096 + 256 * 256)
+#define NR_ROOTS 2 /* buses that are scanned as roots */
 
 enum op { PLUG, UNPLUG, POKE, LIE, BREAK, FAIL, SCAN, ADD, REMOVE, USE, MESSAGE, APERTURE, NR_OPS };
 
@@ -26,153 +23,7 @@ static struct {
 	struct xen_pci_host host;
 	struct xen_pirq pirq[MAX_PIRQS];
 	unsigned int nr_pirqs;
-	uint8_t *raw[NR_SLOTS], *writable[NR_SLOTS]; /* of what is plugged, else NULL */
-	uint64_t accesses;
-	uint64_t break_at; /* accesses from this one on fail; 0: none */
-	unsigned int nr_broken;
-	unsigned int lies; /* reads that may still be changed by the input */
 } w;
-
-static const struct xen_pci_addr slots[NR_SLOTS] = {
-	{0, 0, 0x00}, {0, 0, 0x08}, {0, 0, 0x09}, {0, 0, 0x0f}, {0, 0, 0xf8}, {0, 1, 0x00},
-	{0, 1, 0x08}, {0, 1, 0x01}, {0, 2, 0x00}, {0, 2, 0x03}, {0, 3, 0x00}, {0, 255, 0x00},
-};
-
-/* The slot at @addr with something plugged; NR_SLOTS if there is none. */
-static unsigned int find(struct xen_pci_addr addr)
-{
-	unsigned int i = 0;
-
-	while (i < NR_SLOTS && (!w.raw[i] || slots[i].bus != addr.bus ||
-				slots[i].devfn != addr.devfn || slots[i].segment != addr.segment))
-		i++;
-	return i;
-}
-
-static bool broken(void)
-{
-	w.accesses++;
-	FUZZ_CHECK(w.accesses < MAX_ACCESSES);
-	if (!w.break_at || w.accesses < w.break_at || !w.nr_broken)
-		return false;
-	w.nr_broken--;
-	return true;
-}
-
-static uint32_t ones(unsigned int size)
-{
-	return 0xffffffffu >> (32 - 8 * size);
-}
-
-static int config_read(const struct xen_pci_config *config, struct xen_pci_addr addr,
-		       unsigned int offset, unsigned int size, uint32_t *value)
-{
-	unsigned int slot = find(addr);
-	const uint8_t *raw = slot < NR_SLOTS ? w.raw[slot] : NULL;
-
-	FUZZ_CHECK((size == 1 || size == 2 || size == 4) && !(offset & (size - 1)) &&
-		   offset + size <= XEN_PAGE_SIZE);
-	*value = 0xdeadbeef;
-	if (broken())
-		return -XEN_EIO;
-	*value = raw ? 0 : ones(size);
-	if (raw)
-		memcpy(value, raw + offset, size);
-	if (raw && w.lies && fuzz_more(w.in)) {
-		w.lies--;
-		*value = (uint32_t)(*value ^ fuzz_number(w.in, size));
-	}
-	return 0;
-}
-
-static int config_write(const struct xen_pci_config *config, struct xen_pci_addr addr,
-			unsigned int offset, unsigned int size, uint32_t value)
-{
-	unsigned int slot = find(addr);
-
-	FUZZ_CHECK((size == 1 || size == 2 || size == 4) && !(offset & (size - 1)) &&
-		   offset + size <= XEN_PAGE_SIZE);
-	if (broken())
-		return -XEN_EIO;
-	for (unsigned int i = 0; slot < NR_SLOTS && i < size; i++) {
-		uint8_t *raw = w.raw[slot] + offset + i, mask = w.writable[slot][offset + i];
-
-		*raw = (*raw & ~mask) | ((uint8_t)(value >> i * 8) & mask);
-	}
-	return 0;
-}
-
-static const struct xen_pci_config config = {config_read, config_write, 4096, NULL};
-static const struct xen_pci_config short_config = {config_read, config_write, 256, NULL};
-
-/* A function that makes sense, by a few choices; what does not comes on top of it. */
-static void plug_sane(struct xen_pci_addr addr)
-{
-	static const uint64_t places[] = {
-		0xe0000000, 0xfff00000, 0x100000000, 0xffffff000, 1ULL << 40, 0xe0000800, 0};
-	unsigned int kind = fuzz_byte(w.in);
-	uint64_t at = places[fuzz_below(w.in, 7)];
-	struct model_pci_function f = {
-		.addr = addr,
-		.vendor = 0x1234,
-		.device = 0x11e8,
-		.class_code = kind & 0x80 ? 0x060400 : 0x010802,
-		.multifunction = kind & 0x01,
-		.interrupt_pin = 1,
-		.msi = kind & 0x02,
-		.msix_entries = kind & 0x04 ? 8 : 0,
-		.bridge = kind & 0x80,
-	};
-	unsigned int order = f.bridge ? 20 : 4 + fuzz_below(w.in, 40);
-
-	if (f.bridge) {
-		f.secondary = (uint8_t)(addr.bus + fuzz_below(w.in, 3));
-		f.subordinate = (uint8_t)(f.secondary + fuzz_below(w.in, 3));
-		f.window_start = 0xe0000000;
-		f.window_end = 0xe00fffff + ((uint64_t)(kind & 0x0f) << 20);
-		f.pref_is64 = kind & 0x10;
-		f.pref_start = f.pref_is64 ? 1ULL << 40 : 0xf0000000;
-		f.pref_end = f.pref_start + 0xfffff;
-	} else {
-		f.bar[0].size = 1ULL << order;
-		f.bar[0].addr = at & ~(f.bar[0].size - 1);
-		f.bar[0].is64 = (at | f.bar[0].size) >> 32 || kind & 0x08;
-		f.bar[2] = (struct model_pci_bar){.addr = 0xc000, .size = 16, .io = kind & 0x10};
-		if (kind & 0x20)
-			f.rom = (struct model_pci_bar){.addr = 0xe0100000, .size = 0x10000};
-	}
-	model_pci_plug(&f);
-}
-
-/* Bytes of the input into config space or its write masks: runs at places that matter. */
-static void poke(unsigned int slot)
-{
-	static const uint16_t places[] = {0x00, 0x04, 0x0e, 0x10, 0x18, 0x20,  0x24,  0x28,
-					  0x30, 0x34, 0x3c, 0x40, 0x50, 0x100, 0x110, 0x124};
-	unsigned int what = fuzz_byte(w.in), at = places[what % 16];
-	unsigned int nr = 1 + (what >> 4 & 7) * 4;
-	uint8_t *bytes = what & 0x80 ? w.writable[slot] : w.raw[slot];
-
-	while (nr-- > 0)
-		bytes[at++] = fuzz_byte(w.in);
-}
-
-static void plug(unsigned int slot)
-{
-	unsigned int pokes;
-
-	plug_sane(slots[slot]);
-	w.raw[slot] = model_pci_raw(slots[slot]);
-	w.writable[slot] = model_pci_writable(slots[slot]);
-	for (pokes = fuzz_below(w.in, 8); pokes > 0; pokes--)
-		poke(slot);
-}
-
-static void unplug(unsigned int slot)
-{
-	model_pci_unplug(slots[slot]);
-	w.raw[slot] = NULL;
-}
 
 static bool covered(const struct xen_pci_resource *res)
 {
@@ -184,6 +35,46 @@ static bool covered(const struct xen_pci_resource *res)
 		if (!xen_ranges_find(&xen_p2m.identity, first, &range))
 			return false;
 	return true;
+}
+
+static bool is_above(const struct xen_pci_dev *up, const struct xen_pci_dev *dev)
+{
+	while (dev && dev != up)
+		dev = dev->parent;
+	return dev;
+}
+
+/* Two claims are disjoint, or the one is a window above the other, or an aperture, and holds it. */
+static void check_pair(const struct xen_pci_resource *a, const struct xen_pci_resource *b)
+{
+	uint64_t a_end = a->start + a->size, b_end = b->start + b->size;
+
+	if (!(a->flags & b->flags & XEN_PCI_RES_CLAIMED) || a == b || a->start >= b_end ||
+	    b->start >= a_end)
+		return;
+	if (b->kind < XEN_PCI_RES_WINDOW || !is_above(b->dev, a->dev))
+		FUZZ_CHECK(a->kind >= XEN_PCI_RES_WINDOW && is_above(a->dev, b->dev));
+	else
+		FUZZ_CHECK((a->start >= b->start && a_end <= b_end) || is_above(a->dev, b->dev));
+}
+
+static void check_claims(const struct xen_pci_resource *res)
+{
+	for (const struct xen_pci_dev *dev = w.host.devices; dev; dev = dev->next)
+		for (unsigned int i = 0; i < XEN_PCI_NR_RES; i++)
+			check_pair(res, &dev->res[i]);
+}
+
+/* A bus has been seen that was scanned as a root or that a bridge leads to. */
+static void check_buses(void)
+{
+	for (unsigned int bus = NR_ROOTS; bus < 256; bus++) {
+		const struct xen_pci_dev *dev = w.host.devices;
+
+		while (dev && !(dev->followed && dev->secondary == bus))
+			dev = dev->next;
+		FUZZ_CHECK(!!dev == (w.host.seen_buses[bus / 64] >> bus % 64 & 1));
+	}
 }
 
 /* What is claimed is identity, whole; the counters agree with the tree. */
@@ -203,12 +94,14 @@ static void check_host(void)
 				     (XEN_PCI_RES_CONFLICT | XEN_PCI_RES_IO | XEN_PCI_RES_UNSET)));
 			FUZZ_CHECK(res->size && res->start + res->size - 1 >= res->start);
 			FUZZ_CHECK(covered(res));
+			check_claims(res);
 			FUZZ_CHECK(xen_pci_resource_at(&w.host, res->start));
 			xen_pci_resource_name(res, name);
 			FUZZ_CHECK(memchr(name, 0, sizeof(name)));
 		}
 	FUZZ_CHECK(conflicts <= w.host.nr_conflicts);
 	FUZZ_CHECK(nr == w.host.nr_devices);
+	check_buses();
 }
 
 static struct xen_pci_dev *pick_dev(void)
@@ -271,7 +164,7 @@ static void message(struct xen_pci_dev *dev)
 
 static void scan(void)
 {
-	unsigned int bus = fuzz_below(w.in, 4), found, before = w.host.nr_devices;
+	unsigned int bus = fuzz_below(w.in, NR_ROOTS), found, before = w.host.nr_devices;
 
 	xen_pci_scan(&w.host, (uint8_t)bus, &found);
 	FUZZ_CHECK(w.host.nr_devices == before + found);
@@ -283,12 +176,12 @@ static void add(unsigned int slot)
 	struct xen_pci_dev *dev = NULL, *parent = NULL;
 	int rc;
 
-	if (slots[slot].bus)
+	if (hostile_slot[slot].bus)
 		parent = pick_dev();
-	rc = xen_pci_add(&w.host, slots[slot], parent, &dev);
+	rc = xen_pci_add(&w.host, hostile_slot[slot], parent, &dev);
 	FUZZ_CHECK(rc <= 0 && (rc ? w.host.nr_devices == nr : w.host.nr_devices > nr));
 	if (!rc)
-		FUZZ_CHECK(dev && xen_pci_find(&w.host, slots[slot]) == dev);
+		FUZZ_CHECK(dev && xen_pci_find(&w.host, hostile_slot[slot]) == dev);
 }
 
 static void aperture(void)
@@ -326,25 +219,25 @@ static void step(void)
 	unsigned int code = fuzz_byte(w.in), slot = (code >> 4) % NR_SLOTS;
 	enum op op = (code & 15) % NR_OPS;
 
-	w.accesses = 0;
+	hostile.accesses = 0;
 	switch (op) {
 	case PLUG:
-		plug(slot);
+		hostile_plug(slot);
 		break;
 	case UNPLUG:
-		if (w.raw[slot])
-			unplug(slot);
+		if (hostile.raw[slot])
+			hostile_unplug(slot);
 		break;
 	case POKE:
-		if (w.raw[slot])
-			poke(slot);
+		if (hostile.raw[slot])
+			hostile_poke(slot);
 		break;
 	case LIE:
-		w.lies = fuzz_byte(w.in);
+		hostile.lies = fuzz_byte(w.in);
 		break;
 	case BREAK:
-		w.break_at = 1 + fuzz_byte(w.in);
-		w.nr_broken = fuzz_below(w.in, 2) ? ~0u : 1;
+		hostile.break_at = 1 + fuzz_byte(w.in);
+		hostile.nr_broken = fuzz_below(w.in, 2) ? ~0u : 1;
 		break;
 	case FAIL:
 		fuzz_fail_nothing(); /* one at a time */
@@ -363,7 +256,7 @@ static void step(void)
 		use_tree(op);
 	}
 	if (op != BREAK)
-		w.break_at = 0;
+		hostile.break_at = 0;
 	check_host();
 }
 
@@ -384,20 +277,24 @@ void fuzz_one(struct fuzz_input *in)
 	before = model_allocs();
 	memset(&w, 0, sizeof(w));
 	w.in = in;
-	xen_pci_host_init(&w.host, first & 1 ? &short_config : &config, 0, first & 2);
+	memset(&hostile, 0, sizeof(hostile));
+	hostile.in = in;
+	xen_pci_host_init(&w.host, first & 1 ? &hostile_short_config : &hostile_config, 0,
+			  first & 2);
 	for (unsigned int i = 0; i < MAX_OPS && fuzz_more(in); i++)
 		step();
 
 	fuzz_fail_nothing();
-	w.accesses = 0;
+	hostile.accesses = 0;
 	release_pirqs();
-	w.accesses = 0;
+	hostile.accesses = 0;
 	xen_pci_host_fini(&w.host);
-	FUZZ_CHECK(!w.accesses && !w.host.devices && !w.host.nr_devices && !w.host.nr_conflicts);
+	FUZZ_CHECK(!hostile.accesses && !w.host.devices && !w.host.nr_devices &&
+		   !w.host.nr_conflicts);
 	FUZZ_CHECK(no_identity());
 	for (unsigned int slot = 0; slot < NR_SLOTS; slot++)
-		if (w.raw[slot])
-			unplug(slot);
+		if (hostile.raw[slot])
+			hostile_unplug(slot);
 	FUZZ_CHECK(model_stop());
 	xen_p2m_fini();
 	before.objects = 0;

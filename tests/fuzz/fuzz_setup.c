@@ -169,6 +169,16 @@ static void check_unchanged(const struct xen_setup_params *params)
 		FUZZ_CHECK(xen_p2m.entry[pfn] == XEN_INVALID_FRAME);
 }
 
+/* Must a page move that may not? */
+static bool pinned_in_hole(const struct xen_setup_params *params)
+{
+	for (unsigned int i = 0; i < params->nr_pinned; i++)
+		for (uint64_t k = 0; k < pinned[i].nr; k++)
+			if (!is_ram(params, pfn_x(pinned[i].start) + k))
+				return true;
+	return false;
+}
+
 static void set_up(struct fuzz_input *in, const struct xen_setup_params *params)
 {
 	static const enum model_call kinds[] = {MODEL_ALLOC, MODEL_MMU_UPDATE};
@@ -179,6 +189,8 @@ static void set_up(struct fuzz_input *in, const struct xen_setup_params *params)
 
 	FUZZ_CHECK(planned <= 0 && model_hypercalls() == calls);
 	FUZZ_CHECK(planned || entries >= params->nr_pages);
+	if (!planned || planned == -XEN_EBUSY)
+		FUZZ_CHECK(pinned_in_hole(params) == (planned == -XEN_EBUSY));
 	if (fits)
 		FUZZ_CHECK(!xen_p2m_extend(storage, entries));
 	if (fails & 1)

@@ -77,7 +77,7 @@ struct xen_swiotlb_segment *xen_swiotlb_find(struct swiotlb_region *region, dma_
 	if (!xen_ranges_find(&xen_swiotlb_segments, dma >> XEN_PAGE_SHIFT, &range))
 		return NULL;
 	seg = (struct xen_swiotlb_segment *)range.tag;
-	xen_store(&region->recent, seg);
+	xen_store_release(&region->recent, seg);
 	return seg;
 }
 

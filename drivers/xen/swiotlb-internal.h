@@ -172,7 +172,7 @@ static inline struct xen_swiotlb_segment *swiotlb_find(dma_addr_t dma)
 
 	if (!xen_load(&region->segments))
 		return NULL;
-	seg = xen_load(&region->recent);
+	seg = xen_load_acquire(&region->recent); /* another CPU may have made it */
 	if (likely(seg && dma - xen_load(&seg->dma) < XEN_PAGE_SIZE << seg->order))
 		return seg;
 	return xen_swiotlb_find(region, dma);

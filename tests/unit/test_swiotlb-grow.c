@@ -294,6 +294,50 @@ static void no_memory_to_grow(void)
 	ck_assert_uint_lt(nth, 50);
 }
 
+/* A pool of its own, but look-ups meet the other's segments. */
+static void *make_segments(void *arg)
+{
+	struct worker *w = arg;
+	struct xen_dma_limits limits = {.mask = w->cpu ? MASK(30) : MASK(31)};
+	dma_addr_t dma[40];
+	int err;
+
+	model_set_cpu(w->cpu);
+	for (unsigned int i = 0; i < 40; i++) {
+		w->errors += xen_swiotlb_map_single(xen_swiotlb_pool_get(limits.mask, &err),
+						    &limits, "dev", paddr_of(w->buf), 32 * KIB,
+						    XEN_DMA_BIDIRECTIONAL, &dma[i]) != 0;
+		for (unsigned int k = 0; k <= i; k++)
+			xen_swiotlb_sync_single(dma[k], 1, XEN_DMA_BIDIRECTIONAL, true);
+	}
+	for (unsigned int i = 0; i < 40; i++)
+		w->errors += !xen_swiotlb_unmap_single(dma[i], 32 * KIB, XEN_DMA_BIDIRECTIONAL, 0);
+	return NULL;
+}
+
+static void two_pools(void)
+{
+	static const struct model_params params = {.nr_cpus = 2};
+	static const struct xen_swiotlb_config config = {.max_segment_order = 3};
+	struct worker w[2] = {0};
+
+	dma_start(&params);
+	/* All memory is below 2^30: the segments of both lie among each other. */
+	ck_assert_int_eq(xen_swiotlb_configure(&config), 0);
+	for (unsigned int i = 0; i < 2; i++) {
+		w[i].cpu = i;
+		w[i].buf = buffer(32 * KIB);
+	}
+	for (unsigned int i = 0; i < 2; i++)
+		ck_assert_int_eq(pthread_create(&w[i].thread, NULL, make_segments, &w[i]), 0);
+	for (unsigned int i = 0; i < 2; i++) {
+		pthread_join(w[i].thread, NULL);
+		ck_assert_uint_eq(w[i].errors, 0);
+		buffer_free(w[i].buf, 32 * KIB);
+	}
+	dma_stop();
+}
+
 static const struct unit_case cases[] = {
 	{"a pool that cannot grow for want of memory leaves nothing", no_memory_to_grow},
 	{"growth that fails leaves nothing behind", growth_fails_cleanly},
@@ -304,6 +348,7 @@ static const struct unit_case cases[] = {
 	{"a pool grows to its limit and back", grows_to_the_limit_and_back},
 	{"other areas are tried before the pool grows", other_areas_first},
 	{"two CPUs at once", two_cpus},
+	{"two CPUs make segments beside each other", two_pools},
 };
 
 UNIT_MAIN("swiotlb-grow", cases)

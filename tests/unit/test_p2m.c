@@ -218,6 +218,7 @@ static void identity_overlaps(void)
 	ck_assert(is_identity(0x8100));
 	ck_assert_int_eq(xen_p2m_identity_remove(mk_pfn(0x8100), 0x10), 0);
 	ck_assert_int_eq(xen_p2m_identity_add(mk_pfn(5), 0, NULL), -XEN_EINVAL);
+	ck_assert_int_eq(xen_p2m_identity_add(mk_pfn(5), 1, NULL), -XEN_EEXIST); /* RAM */
 	ck_assert_int_eq(xen_p2m_identity_add(mk_pfn(~0ULL), 2, NULL), -XEN_EINVAL);
 	ck_assert_int_eq(xen_p2m_ram_add(mk_pfn(~0ULL), 2, "RAM", NULL), -XEN_EINVAL);
 	model_fail(MODEL_ALLOC, 1, 0);

@@ -227,6 +227,7 @@ static void shared_page(void)
 	ck_assert_ptr_eq(other, bar0(at(0, 2, 0)));
 	ck_assert(xen_pci_shares_page(bar0(at(0, 2, 0)), NULL));
 	ck_assert(!xen_pci_shares_page(bar0(at(0, 3, 0)), &other));
+	ck_assert(!xen_pci_shares_page(&(struct xen_pci_resource){0}, &other)); /* not claimed */
 	xen_pci_remove(&host, xen_pci_find(&host, at(0, 1, 0)));
 	ck_assert(is_identity(0xe0000000));
 	ck_assert(!xen_pci_shares_page(bar0(at(0, 2, 0)), NULL));

@@ -111,6 +111,7 @@ static void bad_lines(void)
 	xen_pirq_release(&pirq);
 	ck_assert_int_eq(xen_pirq_from_backend(&pirq, -4), -XEN_EINVAL);
 	ck_assert_int_eq(xen_pirq_from_backend(&pirq, 200), 0);
+	ck_assert_int_eq(pirq.pirq, 200);
 	ck_assert_int_eq(xen_pirq_bind(&pirq, false, NULL, NULL), -XEN_EINVAL);
 	ck_assert_int_lt(xen_pirq_bind(&pirq, false, count, &calls), 0); /* nobody mapped it */
 	ck_assert_uint_eq(pirq.port, 0);
@@ -239,8 +240,12 @@ static void no_messages(void)
 	ck_assert_int_eq(xen_pirq_map_msix(&pirq, dev, 0), -XEN_ENODEV);
 	raw[MSIX_CAP + 5] = 0x3c; /* 65 entries do not fit in the last KiB */
 	ck_assert_int_eq(xen_pirq_map_msix(&pirq, dev, 0), -XEN_ENODEV);
-	ck_assert_uint_eq(model_pirqs(), 0);
 	raw[MSIX_CAP + 5] = 0;
+	/* In a BAR that is another's by now. */
+	dev->res[0].flags &= ~XEN_PCI_RES_CLAIMED;
+	ck_assert_int_eq(xen_pirq_map_msix(&pirq, dev, 0), -XEN_ENODEV);
+	dev->res[0].flags |= XEN_PCI_RES_CLAIMED;
+	ck_assert_uint_eq(model_pirqs(), 0);
 	/* A device that Xen does not know. */
 	host.devices->known_to_xen = false;
 	model_pci_unplug(dev->addr);

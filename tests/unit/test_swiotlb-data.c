@@ -112,6 +112,38 @@ static void nothing_of_the_previous_owner(void)
 	dma_stop();
 }
 
+/* The victim's buffer lies behind all that the spy's mapping held in the slot; what the spy wrote
+ * beside its buffer is not shown to the victim either. */
+static void nothing_in_front_of_the_buffer(void)
+{
+	static const struct xen_dma_limits spy = {
+		.mask = MASK(28), .min_align_mask = SLOT - 1, .user = 1};
+	static const struct xen_dma_limits victim = {
+		.mask = MASK(28), .min_align_mask = SLOT - 1, .user = 2};
+	struct xen_swiotlb_pool *pool;
+	uint8_t stray[SLOT], seen[SLOT];
+	dma_addr_t first, second;
+	char *buf;
+
+	dma_start(NULL);
+	pool = pool_of(28);
+	buf = buffer(4096);
+	memset(buf, 0, 4096);
+	memset(stray, 0xbb, sizeof(stray));
+	first = pool_map(pool, &spy, "dev", buf + 100, 10, XEN_DMA_BIDIRECTIONAL);
+	device_write(first - 100, stray, SLOT);
+	ck_assert(xen_swiotlb_unmap_single(first, 10, XEN_DMA_BIDIRECTIONAL, true));
+	second = pool_map(pool, &victim, "dev", buf + 1500, 10, XEN_DMA_BIDIRECTIONAL);
+	ck_assert_uint_eq(second - 1500, first - 100); /* it is the same slot */
+	device_read(second - 1500, seen, SLOT);
+	for (size_t i = 0; i < SLOT; i++)
+		if (seen[i])
+			ck_abort_msg("stale byte at %zu", i);
+	ck_assert(xen_swiotlb_unmap_single(second, 10, XEN_DMA_BIDIRECTIONAL, false));
+	buffer_free(buf, 4096);
+	dma_stop();
+}
+
 /* Drivers give their devices one name, and a device's structure is used again for the next. */
 static void devices_are_not_told_by_name(void)
 {
@@ -420,6 +452,7 @@ static const struct unit_case cases[] = {
 	{"CVE-2022-0854: a device sees its buffer and zeroes", no_stale_data},
 	{"CVE-2022-0854: nothing of a slot's previous owner is left",
 	 nothing_of_the_previous_owner},
+	{"CVE-2022-0854: nothing stale in front of a buffer", nothing_in_front_of_the_buffer},
 	{"a device is told by more than its name", devices_are_not_told_by_name},
 	{"a device that writes 3 bytes of 4 KiB changes 3 bytes", three_bytes},
 	{"all directions and partial syncs agree with flat memory", flat_memory},

@@ -40,6 +40,9 @@ LIB_SRC := \
 	drivers/xen/evtchn-fifo.c \
 	drivers/xen/evtchn-eoi.c \
 	drivers/xen/evtchn-channel.c \
+	drivers/xen/grant.c \
+	drivers/xen/grant-page.c \
+	drivers/xen/grant-map.c \
 	drivers/xen/balloon.c \
 	drivers/xen/swiotlb.c \
 	drivers/xen/swiotlb-slots.c \

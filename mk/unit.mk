@@ -6,7 +6,7 @@
 
 UNITS := ranges p2m mmu contiguous setup balloon swiotlb swiotlb-data \
 	swiotlb-full swiotlb-grow coherent dma dma-limits dma-sg dma-debug pci pci-claims \
-	pci-express pci-faults pirq evtchn liar format pages guest-drivers \
+	pci-express pci-faults pirq evtchn grant liar format pages guest-drivers \
 	model model-device model-domain model-event model-exchange model-grant model-memory \
 	model-mmu model-pci model-pgtable model-port model-rules model-xenstore
 MODEL_SRC := $(addprefix tests/model/,argument.c breach.c buddy.c check.c device.c dma.c domain.c \

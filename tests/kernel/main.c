@@ -4,6 +4,7 @@
  * word is a way to crash (crash.c) and must end in a report. tests/kernel/run.sh is the judge.
  */
 #include <xen/evtchn.h>
+#include <xen/grant.h>
 #include <xen/hypercall.h>
 #include <xen/mmu.h>
 #include <xen/p2m.h>
@@ -151,6 +152,55 @@ static void event_channels(void)
 	check(!hypercall_event_channel_op(EVTCHNOP_close, &close));
 }
 
+/* Each event spurious: the pauses that the library makes are served while we wait. */
+static void late_events(void)
+{
+	struct evtchn_bind_ipi ipi = {.vcpu = 0};
+	uint64_t start = xen_port_clock_ns();
+	unsigned int i;
+
+	check(!hypercall_event_channel_op(EVTCHNOP_bind_ipi, &ipi));
+	check(!xen_evtchn_bind(ipi.port, XEN_EVTCHN_LATE_EOI, on_event, &event_seen));
+	events = 0;
+	for (i = 0; i < 8; i++) {
+		event_seen = false;
+		check(!xen_evtchn_notify(ipi.port));
+		check(boot_wait(is_set, &event_seen, 1000 * MS) && events == i + 1);
+		xen_evtchn_notify(ipi.port);
+		xen_evtchn_notify(ipi.port);
+		check(events == i + 1);
+		xen_evtchn_eoi(ipi.port, true);
+	}
+	check(xen_port_clock_ns() - start >= 50000 * ((1 << 7) - 1));
+	xen_evtchn_close(ipi.port);
+}
+
+/* A page granted to ourselves and mapped at a second address; kept, then let go. */
+static void grants(void)
+{
+	uint64_t free, word;
+	struct xen_grant_map map = {.va = xen_port_vm_alloc(1)};
+	uint64_t *page;
+	int err;
+
+	check(!xen_grant_init(1));
+	free = boot_free_pages();
+	page = xen_grant_page(0, &map.ref, &err);
+	check(page && !err && xen_grant_used() == 1);
+	page[7] = 0x1234;
+	check(!xen_grant_map(0, &map, 1));
+	check(((uint64_t *)map.va)[7] == 0x1234);
+	check(xen_grant_end(map.ref) == -XEN_EBUSY);
+	xen_grant_page_free(page, map.ref);
+	check(xen_grant_reap() == 1 && boot_free_pages() == free - 1);
+	check(!xen_grant_unmap(&map, 1));
+	check(!boot_peek(map.va, &word));
+	check(!xen_grant_reap() && boot_free_pages() == free);
+	check(!xen_grant_used());
+	xen_grant_fini();
+	xen_port_vm_free(map.va, 1);
+}
+
 static struct xen_lock lock;
 static uint64_t counter;
 
@@ -208,6 +258,8 @@ void boot_main(void)
 	windows();
 	time_and_waits();
 	event_channels();
+	late_events();
+	grants();
 	port_io();
 	cpus();
 	boot_printf("xendma: %u passed, %u failed, 0 skipped\n", passed, failed);

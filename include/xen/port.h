@@ -78,6 +78,15 @@ enum xen_port_log_level { XEN_LOG_ERROR, XEN_LOG_WARN, XEN_LOG_INFO, XEN_LOG_DEB
 void xen_port_log(enum xen_port_log_level level, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/*
+ * Sleep until @done(@arg) is true or xen_port_clock_ns() has reached @deadline (~0: for ever);
+ * returns what @done said last. It is asked first of all, after every event and now and then
+ * beside, for it may wait for what another CPU does; with events masked or not, as the kernel
+ * likes. It takes locks of the library and makes hypercalls, but does not sleep. Not called from an
+ * interrupt handler or with a lock held, and interrupts are on.
+ */
+bool xen_port_wait(bool (*done)(void *arg), void *arg, uint64_t deadline);
+
 /* An invariant of the library is broken: report and stop the kernel. */
 void xen_port_panic(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
 

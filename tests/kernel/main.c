@@ -111,6 +111,11 @@ static void time_and_waits(void)
 	start = xen_port_clock_ns();
 	boot_delay(2 * MS);
 	check(xen_port_clock_ns() - start >= 2 * MS);
+	start = xen_port_clock_ns();
+	check(!xen_port_wait(never, NULL, start + 5 * MS));
+	check(xen_port_clock_ns() - start >= 5 * MS);
+	check(xen_port_wait(is_set, &yes, start)); /* over, but it is there */
+	check(!xen_port_wait(never, NULL, start));
 }
 
 static unsigned int events;

@@ -164,6 +164,9 @@ void model_set_cpu(unsigned int cpu);
 
 /* Time for xen_port_clock_ns(): runs only when told to. */
 void model_clock_advance(uint64_t ns);
+/* What the rest of the world does while the domain waits (xen_port_wait()), once each millisecond
+ * that passes meanwhile. NULL: nothing, but other threads may run. */
+void model_on_wait(void (*step)(void *arg), void *arg);
 
 /* Log lines that the library wrote since the start, per level; the text of the last one. */
 unsigned int model_log_lines(enum xen_port_log_level level);

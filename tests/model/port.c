@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The hosted port: pages from the domain's own RAM by a buddy allocator over PFNs, lowest first,
- * address space for MMIO, the CPU number and the clock. Fresh pages hold rubbish, freed ones are
- * out of reach. Misuse (freeing twice, with another order, or a page whose mapping is not there) is
- * a breach. PFNs that are not mapped when their turn comes were moved or ballooned by the library:
- * they are left out.
+ * address space for MMIO, the CPU number, the clock and waiting. Fresh pages hold rubbish, freed
+ * ones are out of reach. Misuse (freeing twice, with another order, or a page whose mapping is not
+ * there) is a breach. PFNs that are not mapped when their turn comes were moved or ballooned by the
+ * library: they are left out.
  */
+#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include <model/internal.h>
+#include <xen/evtchn.h>
 
 #define FIRST_PFN 16 /* below: the "kernel image"; the P2M list is left out as well */
 #define NO_ORDER 0
+#define WAIT_STEP_NS 1000000
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct buddy pages;
@@ -21,7 +24,10 @@ static uint8_t *freed;	   /* by PFN: given back, so not to be touched */
 static uint64_t nr_pages_live, nr_vm_live;
 static uint32_t *vm_run; /* length of an area of the VM space, by its first page */
 static uint64_t clock_ns;
+static void (*on_wait)(void *arg);
+static void *on_wait_arg;
 static _Thread_local unsigned int cpu;
+static _Thread_local bool in_condition; /* what a wait asks */
 
 void port_start(void)
 {
@@ -37,6 +43,8 @@ void port_start(void)
 	nr_pages_live = 0;
 	nr_vm_live = 0;
 	cpu = 0;
+	in_condition = false;
+	on_wait = NULL;
 	__atomic_store_n(&clock_ns, 0, __ATOMIC_RELAXED);
 	object_start();
 }
@@ -170,6 +178,8 @@ void *xen_port_pfn_to_virt(pfn_t pfn)
 
 static void check_may_sleep(const char *function)
 {
+	if (in_condition)
+		model_breach("%s: may sleep, but this is what a wait is for", function);
 	if (lock_depth())
 		model_breach("%s: may sleep, but a lock is held", function);
 	if (event_in_handler())
@@ -243,6 +253,42 @@ uint64_t xen_port_clock_ns(void)
 void model_clock_advance(uint64_t ns)
 {
 	__atomic_fetch_add(&clock_ns, ns, __ATOMIC_RELAXED);
+}
+
+void model_on_wait(void (*step)(void *arg), void *arg)
+{
+	on_wait = step;
+	on_wait_arg = arg;
+}
+
+static bool ask(bool (*done)(void *arg), void *arg)
+{
+	bool result;
+
+	in_condition = true;
+	result = done(arg);
+	in_condition = false;
+	if (lock_depth())
+		model_breach("xen_port_wait: what it waits for returned with a lock held");
+	return result;
+}
+
+/* Nothing sleeps here: the world takes a step, time passes, and what is due is delivered. */
+bool xen_port_wait(bool (*done)(void *arg), void *arg, uint64_t deadline)
+{
+	bool result;
+
+	check_may_sleep("xen_port_wait");
+	while (!(result = ask(done, arg)) && xen_port_clock_ns() < deadline) {
+		if (on_wait)
+			on_wait(on_wait_arg);
+		else
+			sched_yield(); /* another thread may have to act */
+		model_clock_advance(WAIT_STEP_NS);
+		xen_evtchn_poll();
+		event_deliver();
+	}
+	return result;
 }
 
 struct model_allocs model_allocs(void)

@@ -305,6 +305,61 @@ static void clock_runs_when_told(void)
 	ck_assert(model_stop());
 }
 
+static unsigned int asked, steps, fired;
+
+static bool fifth_time(void *arg)
+{
+	return ++asked == 5;
+}
+
+static bool has_fired(void *arg)
+{
+	asked++;
+	return fired;
+}
+
+static void fires(void *arg)
+{
+	fired++;
+}
+
+static void step(void *arg)
+{
+	if (++steps == 3)
+		model_event(*(evtchn_port_t *)arg);
+}
+
+static void waits_until_or_for(void)
+{
+	struct evtchn_bind_virq op = {.virq = VIRQ_TIMER};
+
+	model_start(NULL);
+	ck_assert(!xen_port_wait(fifth_time, NULL, 0)); /* asked once even so */
+	ck_assert_uint_eq(asked, 1);
+	ck_assert_uint_eq(xen_port_clock_ns(), 0);
+	ck_assert(xen_port_wait(fifth_time, NULL, 1000000000));
+	ck_assert_uint_eq(asked, 5);
+	ck_assert_uint_eq(xen_port_clock_ns(), 3000000);
+	ck_assert(!xen_port_wait(fifth_time, NULL, 10000000));
+	ck_assert_uint_eq(xen_port_clock_ns(), 10000000);
+
+	/* The world goes on meanwhile, and what it fires is delivered before the next question. */
+	ck_assert_int_eq(hypercall_event_channel_op(EVTCHNOP_bind_virq, &op), 0);
+	ck_assert_int_eq(xen_evtchn_bind(op.port, 0, fires, NULL), 0);
+	model_on_wait(step, &op.port);
+	asked = 0;
+	ck_assert(xen_port_wait(has_fired, NULL, ~0ULL));
+	ck_assert_uint_eq(asked, 4);
+	ck_assert_uint_eq(steps, 3);
+	ck_assert_uint_eq(fired, 1);
+	model_on_wait(NULL, NULL);
+	asked = 5;
+	ck_assert(!xen_port_wait(fifth_time, NULL, xen_port_clock_ns() + 1));
+	ck_assert_uint_eq(steps, 3);
+	xen_evtchn_close(op.port);
+	ck_assert(model_stop());
+}
+
 static const struct unit_case cases[] = {
 	{"pages are aligned, counted and dirty", pages_are_aligned},
 	{"pages run out and come back", pages_run_out},
@@ -316,6 +371,7 @@ static const struct unit_case cases[] = {
 	{"the log is kept and counted", the_log_is_kept},
 	{"an expected panic is survived", panic_is_expected},
 	{"the clock runs when told", clock_runs_when_told},
+	{"a wait ends when what it is for is there, or its time is over", waits_until_or_for},
 };
 
 UNIT_MAIN("model-port", cases)

@@ -124,6 +124,48 @@ static void yield_with_lock(void *arg)
 	hypercall_sched_op(SCHEDOP_yield, NULL);
 }
 
+static bool never(void *arg)
+{
+	return false;
+}
+
+static bool sleeps(void *arg)
+{
+	return xen_port_wait(never, NULL, 0);
+}
+
+static bool locks(void *arg)
+{
+	xen_port_lock(&lock[0]);
+	return true;
+}
+
+static void wait_with_lock(void *arg)
+{
+	take(0);
+	xen_port_wait(never, NULL, 0);
+}
+
+static void wait_in_handler(void *arg)
+{
+	xen_port_wait(never, NULL, 0);
+}
+
+static void wait_in_interrupt(void *arg)
+{
+	model_event(port_with(wait_in_handler));
+}
+
+static void wait_in_wait(void *arg)
+{
+	xen_port_wait(sleeps, NULL, 0);
+}
+
+static void lock_left_by_wait(void *arg)
+{
+	xen_port_wait(locks, NULL, 0);
+}
+
 static void reset_ports(void *arg)
 {
 	struct evtchn_reset op = {.dom = DOMID_SELF};
@@ -246,6 +288,10 @@ static void rules(void)
 		{lock_left_by_handler, "event: a handler returned with a lock held"},
 		{unbind_in_handler, "SCHEDOP_yield: waits, but this is an interrupt"},
 		{yield_with_lock, "SCHEDOP_yield: waits, but a lock is held"},
+		{wait_with_lock, "xen_port_wait: may sleep, but a lock is held"},
+		{wait_in_interrupt, "xen_port_wait: may sleep, but this is an interrupt"},
+		{wait_in_wait, "xen_port_wait: may sleep, but this is what a wait is for"},
+		{lock_left_by_wait, "xen_port_wait: what it waits for returned with a lock held"},
 		{reset_ports, "EVTCHNOP_reset"},
 		{free_twice, "xen_port_free_pages: pfn"},
 		{free_other_order, "xen_port_free_pages: pfn"},

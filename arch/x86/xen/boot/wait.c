@@ -93,6 +93,13 @@ bool boot_wait(bool (*done)(void *arg), void *arg, uint64_t timeout_ns)
 	}
 }
 
+bool xen_port_wait(bool (*done)(void *arg), void *arg, uint64_t deadline)
+{
+	uint64_t now = xen_port_clock_ns();
+
+	return boot_wait(done, arg, deadline > now ? deadline - now : 0);
+}
+
 static bool never(void *arg)
 {
 	return false;

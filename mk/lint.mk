@@ -27,9 +27,9 @@ shellcheck: ## are the shell scripts clean?
 
 # Source lists are explicit; what stands beside them would be neither built nor tested.
 LISTED = $(LIB_SRC) $(MODEL_SRC) $(BOOT_SRC) $(GUEST_SRC) $(KERNEL_TEST_SRC) \
-	$(UNITS:%=tests/unit/test_%.c) tests/install/embed.c tests/dom0/attach.c $(FAULTS_SRC) $(CONF_HOSTED_SRC) \
+	$(patsubst %,tests/unit/test_%.c,$(UNITS) $(XENPCI_UNITS)) $(XENPCI_SRC) tests/install/embed.c tests/dom0/attach.c $(FAULTS_SRC) $(CONF_HOSTED_SRC) \
 	$(FUZZ_SRC)
-UNLISTED = $(filter-out $(LISTED),$(shell find lib arch drivers tests -name '*.[cS]'))
+UNLISTED = $(filter-out $(LISTED),$(shell find lib arch drivers tests tools -name '*.[cS]'))
 
 .PHONY: lists-check
 lists-check: ## is every source file in one of make's lists?

@@ -9,6 +9,8 @@ UNITS := ranges p2m mmu contiguous setup balloon swiotlb swiotlb-data \
 	pci-express pci-faults pirq evtchn grant liar format pages guest-drivers \
 	model model-device model-domain model-event model-exchange model-grant model-memory \
 	model-mmu model-pci model-pgtable model-port model-rules model-xenstore
+# Those of xenpci (mk/xenpci.mk), which neither the library nor the model is linked into.
+XENPCI_UNITS := xenpci-text
 MODEL_SRC := $(addprefix tests/model/,argument.c breach.c buddy.c check.c device.c dma.c domain.c \
 	edu.c event.c event_abi.c evtchn_op.c exchange.c frames.c grant.c grant_copy.c grant_map.c \
 	hypercall.c lock.c log.c machine.c memory_op.c misc.c mmu.c mmu_op.c nvme.c nvme_command.c object.c pci.c \
@@ -31,7 +33,7 @@ $(HOST)/tests/guest/%.o $(HOST)/tests/unit/test_guest-drivers.o: \
 .PRECIOUS: $(HOST)/%.o
 
 .PHONY: unit
-unit: $(patsubst %,$(HOST)/test_%,$(if $(T),$(T),$(UNITS))) ## unit tests; T=name, C=case, SAN=asan|ubsan|tsan
+unit: $(patsubst %,$(HOST)/test_%,$(if $(T),$(T),$(UNITS) $(XENPCI_UNITS))) ## unit tests; T=name, C=case, SAN=asan|ubsan|tsan
 	$(Q)$(if $(SAN),CK_TIMEOUT_MULTIPLIER=4 UNIT_SECONDS=1200) $(if $(C),CK_RUN_CASE='$(C)') \
 		scripts/unit-run.sh 'unit$(if $(SAN), $(SAN))' \
 		'make unit$(if $(SAN), SAN=$(SAN))' $^

@@ -23,6 +23,8 @@ have()
 	libc6-dev) [ -e /usr/include/stdlib.h ] ;;
 	libclang-rt-14-dev)
 		[ -e "$(clang-14 -print-resource-dir)/lib/linux/libclang_rt.fuzzer-x86_64.a" ] ;;
+	libjansson-dev) pkg-config --exists jansson ;;
+	libpci-dev) pkg-config --exists libpci ;;
 	libxen-dev) [ -e /usr/include/xen/xen.h ] ;;
 	qemu-system-x86) command -v "${QEMU:-qemu-system-x86_64}" ;;
 	*) command -v "$1" ;;

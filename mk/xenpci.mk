@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: MIT
+# xenpci, the dom0 command (tools/xenpci): libxenctrl, libxenstore, libpci, jansson.
+#
+# What decides is apart from what acts: XENPCI_SEAMS are the files that touch the host, which the
+# tests replace by fakes of their own.
+
+XENPCI_CORE := $(addprefix tools/xenpci/,bdf.c number.c memory.c finding.c device.c owner.c names.c \
+	context.c list.c)
+XENPCI_SEAMS := $(addprefix tools/xenpci/,files.c store.c hv.c interrupt.c)
+XENPCI_SRC := $(XENPCI_CORE) $(XENPCI_SEAMS) tools/xenpci/main.c
+XENPCI_LIBS := xencontrol xenstore libpci jansson
+
+$(HOST)/tools/xenpci/%.o $(HOST)/tests/unit/test_xenpci-%.o: \
+	private HOST_CFLAGS += -D_GNU_SOURCE -Itools -DXENPCI_VERSION='"$(VERSION)"'
+
+$(HOST)/xenpci: $(call host_obj,$(XENPCI_SRC))
+	@$(if $(Q),printf '  LINK    %s\n' '$@')
+	$(Q)$(CC) $(SAN_$(SAN)) -o $@ $^ $$(pkg-config --libs $(XENPCI_LIBS))
+
+.PHONY: xenpci
+xenpci: $(HOST)/xenpci ## build the dom0 command
+
+# A test program names what it is made of beside itself.
+$(HOST)/test_xenpci-%: $(HOST)/tests/unit/test_xenpci-%.o
+	@$(if $(Q),printf '  LINK    %s\n' '$@')
+	$(Q)$(CC) $(SAN_$(SAN)) -o $@ $^ $$(pkg-config --libs check libpci jansson) -lpthread
+
+$(HOST)/test_xenpci-text: $(call host_obj,$(addprefix tools/xenpci/,bdf.c number.c memory.c finding.c))

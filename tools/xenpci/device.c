@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * PCI functions as sysfs describes them. A struct device is filled in one go and then immutable:
+ * plans and checks all speak of the same reading. One thread.
+ */
+#include "device.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "memory.h"
+#include "number.h"
+
+#define DEVICES "sys/bus/pci/devices"
+
+/* Flags of a line of `resource` (Linux's ioport.h; stable, since lspci reads them too). */
+#define RESOURCE_IO 0x100
+#define RESOURCE_MEMORY 0x200
+#define RESOURCE_PREFETCH 0x2000
+#define RESOURCE_WIDE 0x100000
+#define RESOURCE_UNSET 0x20000000
+
+#define LINES_MAX 17
+#define LINES_IOV 6
+#define LINES_OF_BRIDGE (DEVICE_REGIONS + LINES_IOV + DEVICE_WINDOWS)
+
+static bool parse_line(const char **text, struct region *region)
+{
+	uint64_t first, last, flags;
+	const char *end;
+
+	*region = (struct region){0};
+	if (!number_parse(*text, 16, UINT64_MAX, &first, &end) || *end != ' ' ||
+	    !number_parse(end + 1, 16, UINT64_MAX, &last, &end) || *end != ' ' ||
+	    !number_parse(end + 1, 16, UINT64_MAX, &flags, &end) || *end != '\n')
+		return false;
+	*text = end + 1;
+	if (!(flags & (RESOURCE_IO | RESOURCE_MEMORY)) || flags & RESOURCE_UNSET || !first)
+		return true;
+	if (last < first || (flags & RESOURCE_IO && (flags & RESOURCE_MEMORY || last > 0xffff)))
+		return false;
+	*region = (struct region){
+		.kind = flags & RESOURCE_IO ? REGION_IO : REGION_MEMORY,
+		.first = first,
+		.last = last,
+		.prefetchable = flags & RESOURCE_PREFETCH,
+		.wide = flags & RESOURCE_WIDE,
+	};
+	return true;
+}
+
+bool device_parse_resource(const char *text, struct device *device)
+{
+	struct region line[LINES_MAX] = {0};
+	unsigned int count = 0, i;
+
+	for (; *text; count++)
+		if (count == LINES_MAX || !parse_line(&text, &line[count]))
+			return false;
+	for (i = 0; i < DEVICE_REGIONS; i++)
+		device->region[i] = line[i];
+	for (i = 0; i < DEVICE_WINDOWS; i++)
+		device->window[i] = (struct region){0};
+	/* A kernel without SR-IOV has no lines for it. */
+	if (count == LINES_OF_BRIDGE || count == LINES_OF_BRIDGE - LINES_IOV)
+		memcpy(device->window, &line[count - DEVICE_WINDOWS], sizeof(device->window));
+	return true;
+}
+
+/* ---- single attributes ---- */
+
+struct reader {
+	struct files *files;
+	struct bdf bdf;
+	struct report *report;
+};
+
+static char *path_of(const struct reader *reader, const char *name)
+{
+	return text_format(DEVICES "/%s/%s", BDF_STR(reader->bdf), name);
+}
+
+static enum exit_status nonsense(const struct reader *reader, const char *name, const char *text)
+{
+	return report_error(reader->report, EXIT_HOST, "sysfs",
+			    "%s: sysfs makes no sense|file %s holds \"%.60s\"|look at it by hand",
+			    BDF_STR(reader->bdf), name, text);
+}
+
+/* The attribute's text; `missing`, if not NULL, stands for a file that is not there. */
+static enum exit_status read_text(const struct reader *reader, const char *name,
+				  const char *missing, char *text, size_t size)
+{
+	char *path = path_of(reader, name);
+	ssize_t got = files_read(reader->files, path, text, size);
+
+	free(path);
+	if (got == -ENOENT && missing) {
+		memcpy(text, missing, strlen(missing) + 1);
+		return EXIT_DONE;
+	}
+	if (got < 0)
+		return report_error(reader->report, EXIT_HOST, "sysfs",
+				    "%s: cannot read sysfs|file %s: %s|", BDF_STR(reader->bdf),
+				    name, strerror((int)-got));
+	if (strlen(text) != (size_t)got || (size_t)got == size - 1)
+		return nonsense(reader, name, text);
+	return EXIT_DONE;
+}
+
+static enum exit_status read_number(const struct reader *reader, const char *name,
+				    const char *missing, unsigned int base, uint64_t max,
+				    uint64_t *value)
+{
+	char text[64];
+	enum exit_status status = read_text(reader, name, missing, text, sizeof(text));
+
+	if (!status && !number_parse(text, base, max, value, NULL))
+		status = nonsense(reader, name, text);
+	return status;
+}
+
+static enum exit_status read_identity(const struct reader *reader, struct device *device)
+{
+	static const struct {
+		const char *name;
+		const char *missing;
+		uint64_t max;
+	} field[] = {
+		{"vendor", NULL, 0xffff},
+		{"device", NULL, 0xffff},
+		{"class", NULL, 0xffffff},
+		{"subsystem_vendor", "0xffff", 0xffff},
+		{"subsystem_device", "0xffff", 0xffff},
+	};
+	uint64_t value[5];
+	enum exit_status status = EXIT_DONE;
+	unsigned int i;
+
+	for (i = 0; i < 5 && !status; i++)
+		status = read_number(reader, field[i].name, field[i].missing, 16, field[i].max,
+				     &value[i]);
+	if (status)
+		return status;
+	device->vendor = (uint16_t)value[0];
+	device->device = (uint16_t)value[1];
+	device->class = (uint32_t)value[2];
+	device->subsystem_vendor = (uint16_t)value[3];
+	device->subsystem_device = (uint16_t)value[4];
+	return EXIT_DONE;
+}
+
+static enum exit_status read_resources(const struct reader *reader, struct device *device)
+{
+	char text[LINES_MAX * 64 + 2];
+	enum exit_status status = read_text(reader, "resource", NULL, text, sizeof(text));
+	uint64_t gsi = 0;
+
+	if (status)
+		return status;
+	if (!device_parse_resource(text, device))
+		return nonsense(reader, "resource", text);
+	status = read_number(reader, "irq", "0", 10, UINT32_MAX, &gsi);
+	device->gsi = (uint32_t)gsi;
+	return status;
+}
+
+/* The last part of a link's text, at most size - 1 bytes of it; "" if there is no link. */
+static void read_link(const struct reader *reader, const char *name, char *last, size_t size)
+{
+	char *path = path_of(reader, name), text[512];
+	const char *slash;
+
+	*last = '\0';
+	if (!files_link(reader->files, path, text, sizeof(text))) {
+		slash = strrchr(text, '/');
+		slash = slash ? slash + 1 : text;
+		if (strlen(slash) < size)
+			memcpy(last, slash, strlen(slash) + 1);
+	}
+	free(path);
+}
+
+/* The folder of a device stands in that of the bridge above it. */
+static void read_place(const struct reader *reader, struct device *device)
+{
+	char *path = text_format(DEVICES "/%s", BDF_STR(reader->bdf)), text[512];
+	char *slash, name[8];
+
+	if (!files_link(reader->files, path, text, sizeof(text))) {
+		slash = strrchr(text, '/');
+		if (slash) {
+			*slash = '\0';
+			slash = strrchr(text, '/');
+			device->has_bridge = slash && bdf_parse(slash + 1, &device->bridge);
+		}
+	}
+	free(path);
+	read_link(reader, "driver", device->driver, sizeof(device->driver));
+	read_link(reader, "physfn", name, sizeof(name));
+	path = path_of(reader, "physfn");
+	device->is_virtual = files_exists(reader->files, path);
+	free(path);
+}
+
+static void read_config(const struct reader *reader, struct device *device)
+{
+	char buffer[CONFIG_SIZE + 1], *path = path_of(reader, "config");
+	ssize_t got = files_read(reader->files, path, buffer, sizeof(buffer));
+
+	free(path);
+	if (got < CONFIG_HEADER)
+		return;
+	device->config_size = (size_t)got;
+	memcpy(device->config, buffer, (size_t)got);
+	device->pin = device->config[0x3d] <= 4 ? device->config[0x3d] : 0;
+}
+
+enum exit_status device_read(struct files *files, struct bdf bdf, struct device *device,
+			     struct report *report)
+{
+	const struct reader reader = {files, bdf, report};
+	char *path = text_format(DEVICES "/%s", BDF_STR(bdf));
+	bool there = files_exists(files, path);
+	enum exit_status status;
+
+	free(path);
+	if (!there)
+		return report_error(report, EXIT_UNKNOWN, "no-device",
+				    "%s: no such device||xenpci list", BDF_STR(bdf));
+	*device = (struct device){.bdf = bdf};
+	status = read_identity(&reader, device);
+	if (!status)
+		status = read_resources(&reader, device);
+	if (!status)
+		status = read_text(&reader, "reset_method", "", device->reset_method,
+				   sizeof(device->reset_method));
+	if (status)
+		return status;
+	device->reset_method[strcspn(device->reset_method, "\n")] = '\0';
+	read_place(&reader, device);
+	read_config(&reader, device);
+	device->is_bridge =
+		device->class >> 16 == 6 || (device->config_size && (device->config[0x0e] & 0x7f));
+	return EXIT_DONE;
+}
+
+/* ---- all of them ---- */
+
+/* One that makes no sense is a warning here. */
+static void add_device(struct files *files, const char *name, struct devices *devices,
+		       struct report *report)
+{
+	struct report own = {0};
+	struct device *device;
+	struct bdf bdf;
+
+	if (!bdf_parse(name, &bdf)) {
+		report_warning(report, "sysfs",
+			       "no address of a PCI function|%.60s in " DEVICES "|", name);
+		return;
+	}
+	devices->device =
+		memory_grow(devices->device, devices->count + 1, sizeof(*devices->device));
+	device = &devices->device[devices->count];
+	if (device_read(files, bdf, device, &own))
+		report_warning(report, "sysfs", "%s|%s|%s", own.findings[0].cause,
+			       own.findings[0].evidence, own.findings[0].next);
+	else
+		devices->count++;
+	report_clear(&own);
+}
+
+enum exit_status devices_read(struct files *files, struct devices *devices, struct report *report)
+{
+	char **names;
+	ssize_t count = files_list(files, DEVICES, &names), i;
+
+	*devices = (struct devices){0};
+	if (count < 0)
+		return report_error(report, EXIT_HOST, "sysfs",
+				    "cannot list PCI devices|/" DEVICES ": %s|is sysfs mounted?",
+				    strerror((int)-count));
+	for (i = 0; i < count; i++)
+		add_device(files, names[i], devices, report);
+	names_free(names, (size_t)count);
+	return EXIT_DONE;
+}
+
+void devices_free(struct devices *devices)
+{
+	free(devices->device);
+	*devices = (struct devices){0};
+}
+
+const struct device *devices_find(const struct devices *devices, struct bdf bdf)
+{
+	size_t i;
+
+	for (i = 0; i < devices->count; i++)
+		if (bdf_equal(devices->device[i].bdf, bdf))
+			return &devices->device[i];
+	return NULL;
+}
+
+bool device_is_pciback(const struct device *device)
+{
+	return !strcmp(device->driver, "pciback") || !strcmp(device->driver, "xen-pciback");
+}
+
+/* ---- capabilities ---- */
+
+unsigned int device_capability(const struct device *device, uint8_t id)
+{
+	unsigned int at, steps;
+
+	if (device->config_size < 256 || !(device->config[0x06] & 0x10))
+		return 0;
+	at = device->config[0x34] & 0xfc;
+	for (steps = 0; at >= CONFIG_HEADER && steps < 48; steps++) {
+		if (device->config[at] == id)
+			return at;
+		at = device->config[at + 1] & 0xfc;
+	}
+	return 0;
+}
+
+unsigned int device_extended_capability(const struct device *device, uint16_t id)
+{
+	unsigned int at = 256, steps;
+	uint32_t header;
+
+	if (device->config_size < CONFIG_SIZE)
+		return 0;
+	for (steps = 0; at >= 256 && steps < 960; steps++) {
+		memcpy(&header, &device->config[at], sizeof(header));
+		if (!header)
+			return 0;
+		if ((header & 0xffff) == id)
+			return at;
+		at = header >> 20 & 0xffc;
+	}
+	return 0;
+}

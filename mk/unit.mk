@@ -4,11 +4,12 @@
 #   make unit T=swiotlb C=name  one case  make unit SAN=asan            under ASan and UBSan;
 #                                         also SAN=ubsan and SAN=tsan
 
-UNITS := ranges p2m mmu contiguous setup balloon swiotlb swiotlb-data \
-	swiotlb-full swiotlb-grow coherent dma dma-limits dma-sg dma-debug pci pci-claims \
-	pci-express pci-faults pirq evtchn grant liar format pages guest-drivers \
+UNITS := ranges p2m p2m-publish mmu contiguous contiguous-refused e820 setup balloon swiotlb \
+	swiotlb-data swiotlb-sync swiotlb-full swiotlb-grow coherent dma dma-limits dma-sg dma-debug \
+	pci pci-bar pci-claims pci-express pci-faults pci-hostile pci-trees pirq pirq-faults \
+	evtchn evtchn-cpus evtchn-eoi grant grant-page grant-map liar format pages guest-drivers \
 	model model-device model-domain model-event model-exchange model-grant model-memory \
-	model-mmu model-pci model-pgtable model-port model-rules model-xenstore
+	model-mmu model-pci model-pgtable model-port model-rules model-xenstore model-xs-link
 # Those of xenpci (mk/xenpci.mk), which neither the library nor the model is linked into.
 XENPCI_UNITS := xenpci-text
 MODEL_SRC := $(addprefix tests/model/,argument.c breach.c buddy.c check.c device.c dma.c domain.c \
@@ -34,7 +35,7 @@ $(HOST)/tests/guest/%.o $(HOST)/tests/unit/test_guest-drivers.o: \
 
 .PHONY: unit
 unit: $(patsubst %,$(HOST)/test_%,$(if $(T),$(T),$(UNITS) $(XENPCI_UNITS))) ## unit tests; T=name, C=case, SAN=asan|ubsan|tsan
-	$(Q)$(if $(SAN),CK_TIMEOUT_MULTIPLIER=4 UNIT_SECONDS=1200) $(if $(C),CK_RUN_CASE='$(C)') \
+	$(Q)$(if $(SAN),CK_TIMEOUT_MULTIPLIER=4 UNIT_SECONDS=3600) $(if $(C),CK_RUN_CASE='$(C)') \
 		scripts/unit-run.sh 'unit$(if $(SAN), $(SAN))' \
 		'make unit$(if $(SAN), SAN=$(SAN))' $^
 

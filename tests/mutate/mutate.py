@@ -18,10 +18,12 @@ does not redraw the others.
 import argparse
 import concurrent.futures
 import hashlib
+import math
 import os
 import pathlib
 import queue
 import re
+import resource
 import shlex
 import shutil
 import signal
@@ -122,7 +124,8 @@ class Bench:
                      f"{self.args.host}/libhosted.a", *self.args.libs]
             if self.command(words, 60) != 0:
                 sys.exit(f"mutate: does not link: {shlex.join(words)}")
-            if self.command(["./test"], limits[test]) != 0:
+            cpu, clock = limits[test]
+            if self.command(["prlimit", f"--cpu={cpu}", "./test"], clock) != 0:
                 return True
         return False
 
@@ -143,13 +146,16 @@ class Bench:
 
 
 def time_limits(tests, args):
-    """Seconds that a mutated test program gets; the unmutated ones must pass."""
+    """Seconds of CPU that one case of a mutated test program gets, and by the clock all of it; the
+    unmutated ones must pass. How busy the machine is may not decide on a mutant: what loops is ended
+    by the first; the second is for what waits."""
     limits = {}
     for test in sorted(tests):
-        start = time.monotonic()
+        start, used = time.monotonic(), sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
         if subprocess.run([f"{args.host}/test_{test}"], capture_output=True).returncode:
             sys.exit(f"mutate: {test} fails without any mutation")
-        limits[test] = 8 + 5 * (time.monotonic() - start)
+        used = sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2]) - used
+        limits[test] = (math.ceil(2 + 5 * used), 60 + 20 * (time.monotonic() - start))
     return limits
 
 

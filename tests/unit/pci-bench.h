@@ -202,4 +202,24 @@ static inline void finish(struct xen_pci_host *host, const struct picture *befor
 	ck_assert(model_stop());
 }
 
+/* Every resource: claimed and identity, or not at all. */
+static inline void check_claims(const struct xen_pci_host *host)
+{
+	unsigned int conflicts = 0, nr = 0;
+
+	for (struct xen_pci_dev *dev = host->devices; dev; dev = dev->next, nr++)
+		for (unsigned int i = 0; i < XEN_PCI_NR_RES; i++) {
+			const struct xen_pci_resource *res = &dev->res[i];
+
+			conflicts += !!(res->flags & XEN_PCI_RES_CONFLICT);
+			if (!(res->flags & XEN_PCI_RES_CLAIMED))
+				continue;
+			ck_assert(!(res->flags &
+				    (XEN_PCI_RES_CONFLICT | XEN_PCI_RES_IO | XEN_PCI_RES_UNSET)));
+			ck_assert(all_identity(res->start, res->size));
+		}
+	ck_assert_uint_eq(conflicts, host->nr_conflicts);
+	ck_assert_uint_eq(nr, host->nr_devices);
+}
+
 #endif

@@ -38,4 +38,21 @@ expect 'unit: 0 passed, 1 failed, 0 skipped status 1' says-nothing 'exit 0'
 expect 'unit: 0 passed, 1 failed, 0 skipped status 1' checks-nothing \
 	'echo "100%: Checks: 0, Failures: 0, Errors: 0"'
 expect 'not finished after 1 s.*, 1 failed, 0 skipped status 1' hangs 'sleep 99'
+# A case by name: one program of several must have it.
+export CK_RUN_CASE='a case'
+expect 'has no case "a case" unit: 0 passed, 1 failed, 0 skipped status 1' no-case 'exit 3'
+expect 'unit: 5 passed, 0 failed, 0 skipped status 0' has-case "$five"
+expect_two()
+{
+	"$top/scripts/unit-run.sh" unit 'make unit' "$work/test_no-case" "$work/test_$2" >"$work/two.out" 2>&1
+	printf 'status %d\n' $? >>"$work/two.out"
+	if tr '\n' ' ' <"$work/two.out" | grep -qE "$1"; then
+		pass "no-case and $2"
+	else
+		cat "$work/two.out"
+		fail "no-case and $2: no match for: $1"
+	fi
+}
+expect_two 'unit: 5 passed, 0 failed, 0 skipped status 0' has-case
+expect_two 'no program has a case "a case" unit: 0 passed, 1 failed, 0 skipped status 1' no-case
 tally_end unit-selftest

@@ -1,138 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The model's xenstore, over its ring by a small client, and as other domains without one. Errors
- * are those of Xen 4.17's xenstored.
+ * The model's xenstore: nodes, rights, watches, transactions, quotas, over its ring and as other
+ * domains without one. Errors are those of Xen 4.17's xenstored.
  */
-#include <model/domain.h>
-#include <model/xenstore.h>
-
-#include "guest.h"
-
-#define PAYLOAD XENSTORE_PAYLOAD_MAX
-
-static struct model_xs_link store;
-static unsigned int rings; /* events */
-static char got[PAYLOAD + 1];
-static struct xsd_sockmsg reply;
-
-static void ring_event(void *arg)
-{
-	rings++;
-}
-
-static void begin(bool domu)
-{
-	const struct model_params params = {.domu = domu};
-
-	guest_start(&params);
-	model_xs_start();
-	store = model_xs_link();
-	ck_assert_int_eq(xen_evtchn_bind(store.port, 0, ring_event, NULL), 0);
-}
-
-static void finish(void)
-{
-	xen_evtchn_unbind(store.port);
-	model_xs_stop();
-	ck_assert(model_stop());
-}
-
-static void kick(void)
-{
-	struct evtchn_send op = {.port = store.port};
-
-	ck_assert_int_eq(hypercall_event_channel_op(EVTCHNOP_send, &op), 0);
-}
-
-/* All of @len bytes; false when the other side takes no more. */
-static bool put(const void *bytes, size_t len)
-{
-	struct xenstore_domain_interface *ring = store.page;
-	const char *at = bytes;
-
-	for (unsigned int idle = 0; len && idle < 3;) {
-		uint32_t prod = ring->req_prod;
-		size_t room = XENSTORE_RING_SIZE - (prod - ring->req_cons), n;
-
-		for (n = 0; n < room && n < len; n++)
-			ring->req[MASK_XENSTORE_IDX(prod++)] = *at++;
-		ring->req_prod = prod;
-		len -= n;
-		idle = n ? 0 : idle + 1;
-		kick();
-	}
-	return !len;
-}
-
-static bool take(void *bytes, size_t len)
-{
-	struct xenstore_domain_interface *ring = store.page;
-	char *at = bytes;
-
-	for (unsigned int idle = 0; len && idle < 3;) {
-		uint32_t cons = ring->rsp_cons;
-		size_t n;
-
-		for (n = 0; n < len && cons != ring->rsp_prod; n++)
-			*at++ = ring->rsp[MASK_XENSTORE_IDX(cons++)];
-		ring->rsp_cons = cons;
-		len -= n;
-		idle = n ? 0 : idle + 1;
-		kick();
-	}
-	return !len;
-}
-
-/* The next message, NUL-terminated in got[]. */
-static bool next(void)
-{
-	if (!take(&reply, sizeof(reply)))
-		return false;
-	ck_assert_uint_le(reply.len, PAYLOAD);
-	ck_assert(take(got, reply.len));
-	got[reply.len] = 0;
-	return true;
-}
-
-static uint32_t last_id;
-
-static bool say(uint32_t type, uint32_t tx, const void *payload, size_t len)
-{
-	const struct xsd_sockmsg header = {
-		.type = type, .req_id = ++last_id, .tx_id = tx, .len = (uint32_t)len};
-
-	return put(&header, sizeof(header)) && put(payload, len);
-}
-
-/* A request and its reply: NULL, or the error. */
-static const char *ask(uint32_t type, uint32_t tx, const void *payload, size_t len)
-{
-	ck_assert(say(type, tx, payload, len));
-	ck_assert(next());
-	ck_assert_uint_eq(reply.req_id, last_id);
-	ck_assert_uint_eq(reply.tx_id, tx);
-	if (reply.type == XS_ERROR)
-		return got;
-	ck_assert_uint_eq(reply.type, type);
-	return NULL;
-}
-
-#define ASK(type, tx, payload) ask(type, tx, payload, sizeof(payload))
-#define ASK_WRITE(tx, path_and_value) ask(XS_WRITE, tx, path_and_value, sizeof(path_and_value) - 1)
-
-static void expect_event(const char *path, const char *token)
-{
-	ck_assert_msg(next(), "no event for %s", path);
-	ck_assert_uint_eq(reply.type, XS_WATCH_EVENT);
-	ck_assert_uint_eq(reply.req_id, 0);
-	ck_assert_str_eq(got, path);
-	ck_assert_str_eq(got + strlen(path) + 1, token);
-}
-
-static void expect_nothing(void)
-{
-	ck_assert(!next());
-}
+#include "xs_test.h"
 
 static void nodes(void)
 {
@@ -278,12 +149,6 @@ static void watches_and_permissions(void)
 	finish();
 }
 
-static uint32_t start_tx(void)
-{
-	ck_assert_ptr_null(ASK(XS_TRANSACTION_START, 0, ""));
-	return (uint32_t)strtoul(got, NULL, 10);
-}
-
 static void transactions(void)
 {
 	uint32_t tx;
@@ -377,92 +242,6 @@ static void quotas(void)
 	finish();
 }
 
-/* Messages longer than the ring, and in crumbs. */
-static void long_messages(void)
-{
-	static char payload[PAYLOAD];
-
-	begin(false);
-	memcpy(payload, "/long", 6);
-	memset(payload + 6, 'x', sizeof(payload) - 6);
-	ck_assert_ptr_null(ask(XS_WRITE, 0, payload, sizeof(payload)));
-	model_xs_trickle(7);
-	ck_assert_ptr_null(ASK(XS_READ, 0, "/long"));
-	ck_assert_uint_eq(reply.len, sizeof(payload) - 6);
-	ck_assert_int_eq(memcmp(got, payload + 6, reply.len), 0);
-	model_xs_trickle(0);
-	ck_assert_ptr_null(ASK(XS_READ, 0, "/long"));
-	finish();
-}
-
-static void link_errors(void)
-{
-	const struct xsd_sockmsg huge = {.type = XS_READ, .len = PAYLOAD + 1};
-
-	begin(false);
-	ck_assert(put(&huge, sizeof(huge)));
-	ck_assert_uint_eq(store.page->error, XENSTORE_ERROR_PROTO);
-	ck_assert(!say(XS_READ, 0, got, 1024)); /* nobody reads any more */
-	model_xs_restart();
-	ck_assert_uint_eq(store.page->error, XENSTORE_ERROR_NONE);
-	ck_assert_ptr_null(ASK(XS_DIRECTORY, 0, "/"));
-	store.page->req_prod += XENSTORE_RING_SIZE + 1;
-	kick();
-	ck_assert_uint_eq(store.page->error, XENSTORE_ERROR_RINGIDX);
-	finish();
-}
-
-static void faults(void)
-{
-	uint32_t tx;
-
-	begin(false);
-	model_xs_fail(XS_WRITE, 2, "EIO");
-	ck_assert_ptr_null(ASK_WRITE(0, "/a\0"
-					"1"));
-	ck_assert_str_eq(ASK_WRITE(0, "/a\0"
-				      "2"),
-			 "EIO");
-	ck_assert_str_eq(model_xs_read("/a"), "1");
-	ck_assert_ptr_null(ASK_WRITE(0, "/a\0"
-					"3"));
-	ck_assert_ptr_null(ASK(XS_WATCH, 0, "/a\0t"));
-	expect_event("/a", "t");
-	model_xs_lose_events(1);
-	model_xs_write("/a", "lost");
-	expect_nothing();
-	model_xs_write("/a", "seen");
-	expect_event("/a", "t");
-	model_xs_hold(true);
-	ck_assert(say(XS_READ, 0, "/a", 3));
-	expect_nothing();
-	model_xs_hold(false);
-	ck_assert(next());
-	ck_assert_str_eq(got, "seen");
-	tx = start_tx();
-	ck_assert_ptr_null(ASK_WRITE(tx, "/a\0undone"));
-	model_xs_restart();
-	ck_assert_str_eq(ASK(XS_TRANSACTION_END, tx, "T"), "ENOENT");
-	ck_assert_uint_eq(model_xs_watches(), 0);
-	model_xs_write("/a", "unwatched");
-	expect_nothing();
-	ck_assert_ptr_null(ASK(XS_READ, 0, "/a"));
-	ck_assert_str_eq(got, "unwatched");
-	finish();
-}
-
-static void unknown_write(void *arg)
-{
-	model_xs_write("/no//path", "");
-}
-
-static void misuse(void)
-{
-	begin(false);
-	ck_assert(model_expect_breach(unknown_write, NULL, "model_xs_write: /no//path: EINVAL"));
-	finish();
-}
-
 static const struct unit_case cases[] = {
 	{"nodes are written, listed, read and removed", nodes},
 	{"rights decide, and a guest owns what it makes", permissions},
@@ -470,10 +249,6 @@ static const struct unit_case cases[] = {
 	{"no watch tells what may not be read", watches_and_permissions},
 	{"a transaction is all or nothing, or EAGAIN", transactions},
 	{"quotas bound what is not privileged", quotas},
-	{"messages come in pieces", long_messages},
-	{"what makes no sense ends the link", link_errors},
-	{"B 115,322-326,330,414-421: faults on demand", faults},
-	{"the test's own mistakes are breaches", misuse},
 };
 
 UNIT_MAIN("model-xenstore", cases)

@@ -95,7 +95,7 @@ static void random_blocks(void)
 	uint64_t state = unit_seed(), used = 0;
 
 	start();
-	for (unsigned int round = 0; round < 200000; round++) {
+	for (unsigned int round = 0; round < unit_rounds(200000); round++) {
 		unsigned int i = unit_random(&state) % 200;
 		uint64_t pfn, at;
 
@@ -191,7 +191,7 @@ static void heap_objects(void)
 	uint64_t state = unit_seed();
 
 	start();
-	for (unsigned int round = 0; round < 100000; round++) {
+	for (unsigned int round = 0; round < unit_rounds(100000); round++) {
 		unsigned int i = unit_random(&state) % 300;
 
 		if (held[i].obj) {

@@ -6,8 +6,9 @@
 
 BOOT := arch/x86/xen/boot
 BOOT_SRC := arch/x86/xen/hypercall.c \
-	$(addprefix $(BOOT)/,head.S entry.S start.c traps.c crash.c console.c format.c string.c \
-	lock.c event.c wait.c clock.c smp.c direct.c pages.c heap.c vm.c memory.c acpi.c poweroff.c)
+	$(addprefix $(BOOT)/,head.S entry.S start.c traps.c crash.c console.c console-ring.c \
+	format.c string.c lock.c event.c wait.c clock.c smp.c direct.c pages.c heap.c vm.c memory.c \
+	acpi.c poweroff.c)
 BOOT_OBJ = $(call free_obj,$(BOOT_SRC))
 GUEST_SRC := $(addprefix tests/guest/,main.c cmdline.c verdict.c pages.c reckon.c \
 	pci-ports.c acpi.c host.c map.c map-draw.c edu.c nvme.c nvme-queue.c nvme-io.c \

@@ -191,14 +191,14 @@ class Host:
             raise Failure(f"`{command}` did not say: {says}")
         return output
 
-    def start(self, name, seconds=120, **config):
+    def start(self, name, seconds=120, paused=False, **config):
         """Start a PV guest by xl; its console is followed. The keys are those of xl.cfg."""
         text = "".join(f"{key} = {value!r}\n" for key, value in config.items())
         self._put(f"/etc/xen/{name}.cfg", f"name = {name!r}\ntype = 'pv'\n{text}")
         if name not in self.guests:
             self.guests[name] = []
             self.do(f"relay {name}")
-        self.do(f"xl create -q /etc/xen/{name}.cfg", seconds)
+        self.do(f"xl create -q{'p' if paused else ''} /etc/xen/{name}.cfg", seconds)
 
     def _put(self, path, text):
         """A small file; a line of input holds up to 4095 bytes."""

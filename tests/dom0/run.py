@@ -18,6 +18,7 @@ import time
 import traceback
 
 import basic  # noqa: F401 (registers its scenarios)
+import guest  # noqa: F401
 from host import O, Failure, Host
 from scenario import REGISTER
 

@@ -79,7 +79,7 @@ static bool open_carriers(void)
 
 	copy.nr_carriers = 0;
 	while (copy.nr_carriers < COPY_MAX_CARRIERS &&
-	       (pci = xen_pci_find_id(&guest_host, pci, EDU_VENDOR, EDU_DEVICE))) {
+	       (pci = guest_find_device(pci, EDU_VENDOR, EDU_DEVICE))) {
 		struct edu *edu = &copy.carrier[copy.nr_carriers].edu;
 		int err = polled ? -XEN_ENOSPC : edu_open(edu, pci, EDU_MSI);
 

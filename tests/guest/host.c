@@ -13,7 +13,7 @@
 #include "text.h"
 #include "verdict.h"
 
-struct xen_pci_host guest_host;
+static struct xen_pci_host machine;
 
 /*
  * MMCFG is mapped bus by bus as the buses are looked at, for all 256 of them would take half a
@@ -116,18 +116,48 @@ bool guest_host_scan(void)
 	unsigned int found = 0;
 	int err;
 
+	if (!boot_has_machine())
+		return true;
 	if (!options.mmcfg || !find_mmcfg()) {
 		boot_printf("pci: config space by ports 0xcf8 and 0xcfc\n");
 		config = &pci_ports_config;
 	}
-	xen_pci_host_init(&guest_host, config, 0, true);
-	err = xen_pci_scan(&guest_host, 0, &found);
+	xen_pci_host_init(&machine, config, 0, true);
+	err = xen_pci_scan(&machine, 0, &found);
 	if (err || !found) {
 		verdict_fail("pci", "scan of bus 0 found %u functions, error %d", found, err);
 		return false;
 	}
-	boot_printf("pci: %u functions, %u conflicts\n", found, guest_host.nr_conflicts);
+	boot_printf("pci: %u functions, %u conflicts\n", found, machine.nr_conflicts);
 	return true;
+}
+
+struct xen_pci_host *guest_host(unsigned int i)
+{
+	return boot_has_machine() && !i ? &machine : NULL;
+}
+
+struct xen_pci_dev *guest_next_device(const struct xen_pci_dev *from)
+{
+	struct xen_pci_host *host;
+	unsigned int i = 0;
+
+	if (from && from->next)
+		return from->next;
+	while (from && (host = guest_host(i)) && host != from->host)
+		i++;
+	for (i += from ? 1 : 0; (host = guest_host(i)); i++)
+		if (host->devices)
+			return host->devices;
+	return NULL;
+}
+
+struct xen_pci_dev *guest_find_device(struct xen_pci_dev *from, uint16_t vendor, uint16_t device)
+{
+	do
+		from = guest_next_device(from);
+	while (from && (from->vendor != vendor || from->device != device));
+	return from;
 }
 
 const char *guest_device_name(const struct xen_pci_dev *dev)

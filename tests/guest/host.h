@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The machine's PCI as dom0 sees it: one host, segment 0, its root bus 0, found over MMCFG where
- * the firmware tells of it and over ports 0xcf8/0xcfc otherwise.
+ * PCI as this domain sees it. The control domain has the machine's: one host, segment 0, its root
+ * bus 0, found over MMCFG where the firmware tells of it and over ports 0xcf8/0xcfc otherwise. Any
+ * other domain has no host.
  */
 #ifndef XENDMA_GUEST_HOST_H
 #define XENDMA_GUEST_HOST_H
 
 #include <xen/pci.h>
 
-extern struct xen_pci_host guest_host;
+/* The hosts; NULL behind the last. */
+struct xen_pci_host *guest_host(unsigned int i);
+
+/* The function behind @from in all hosts (NULL: the first); NULL: there is none. */
+struct xen_pci_dev *guest_next_device(const struct xen_pci_dev *from);
+/* The next one with these IDs. */
+struct xen_pci_dev *guest_find_device(struct xen_pci_dev *from, uint16_t vendor, uint16_t device);
 
 /* Config space by ports: segment 0, 256 bytes a function. */
 extern const struct xen_pci_config pci_ports_config;
@@ -24,7 +31,7 @@ struct acpi_mcfg {
  * is malformed; or an error of xen_mmio_map(). */
 int acpi_find_mcfg(struct acpi_mcfg *mcfg);
 
-/* Choose the accessor and scan. False after a line that says why. */
+/* Choose the accessor of the machine's and scan. False after a line that says why. */
 bool guest_host_scan(void);
 
 /* What kind of device: "edu", "nvme", ...; "device" when not known. */

@@ -125,12 +125,14 @@ static void add_resource(const struct xen_pci_resource *res)
 
 static void collect_pci(void)
 {
+	const struct xen_pci_host *host;
 	const struct xen_pci_dev *dev;
-	unsigned int i;
+	unsigned int i, k;
 
-	for (i = 0; i < guest_host.nr_apertures; i++)
-		add_resource(&guest_host.aperture[i]);
-	for (dev = guest_host.devices; dev; dev = dev->next)
+	for (k = 0; (host = guest_host(k)); k++)
+		for (i = 0; i < host->nr_apertures; i++)
+			add_resource(&host->aperture[i]);
+	for (dev = guest_next_device(NULL); dev; dev = guest_next_device(dev))
 		for (i = 0; i < XEN_PCI_NR_RES; i++)
 			add_resource(&dev->res[i]);
 }

@@ -41,18 +41,29 @@ static bool by_resource(uint64_t pfn, const struct xen_pci_resource *res)
 	       pfn <= resource_last(res);
 }
 
+static bool by_aperture(uint64_t pfn, const struct xen_pci_host *host)
+{
+	unsigned int i;
+
+	for (i = 0; i < host->nr_apertures; i++)
+		if (by_resource(pfn, &host->aperture[i]))
+			return true;
+	return false;
+}
+
 enum reckoned reckon(uint64_t pfn, const struct xen_pci_dev *without)
 {
 	enum reckoned reckoned = by_e820(pfn);
+	const struct xen_pci_host *host;
 	const struct xen_pci_dev *dev;
 	unsigned int i;
 
 	if (reckoned != RECKON_NOTHING)
 		return reckoned;
-	for (i = 0; i < guest_host.nr_apertures; i++)
-		if (by_resource(pfn, &guest_host.aperture[i]))
+	for (i = 0; (host = guest_host(i)); i++)
+		if (by_aperture(pfn, host))
 			return RECKON_IDENTITY;
-	for (dev = guest_host.devices; dev; dev = dev->next)
+	for (dev = guest_next_device(NULL); dev; dev = guest_next_device(dev))
 		for (i = 0; dev != without && i < XEN_PCI_NR_RES; i++)
 			if (by_resource(pfn, &dev->res[i]))
 				return RECKON_IDENTITY;

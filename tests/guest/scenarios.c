@@ -119,18 +119,17 @@ unsigned int count_devices(uint16_t vendor, uint16_t device)
 	struct xen_pci_dev *dev = NULL;
 	unsigned int nr = 0;
 
-	while ((dev = xen_pci_find_id(&guest_host, dev, vendor, device)))
+	while ((dev = guest_find_device(dev, vendor, device)))
 		nr++;
 	return nr;
 }
 
 struct xen_pci_dev *next_nvme(struct xen_pci_dev *from)
 {
-	struct xen_pci_dev *dev = from ? from->next : guest_host.devices;
-
-	while (dev && dev->class_code != NVME_CLASS)
-		dev = dev->next;
-	return dev;
+	do
+		from = guest_next_device(from);
+	while (from && from->class_code != NVME_CLASS);
+	return from;
 }
 
 unsigned int count_nvme(void)

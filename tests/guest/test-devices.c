@@ -14,7 +14,7 @@
 
 static struct xen_pci_dev *first_edu(void)
 {
-	return xen_pci_find_id(&guest_host, NULL, EDU_VENDOR, EDU_DEVICE);
+	return guest_find_device(NULL, EDU_VENDOR, EDU_DEVICE);
 }
 
 /* From page @from through the device to page @to, which must not be touched beside the data. */

@@ -68,20 +68,29 @@ static void check_ranges(void)
 	}
 }
 
-void scenario_identity(void)
+static void check_host(const struct xen_pci_host *host)
 {
-	char size[MAP_SIZE_MAX];
 	const struct xen_pci_dev *dev;
 	unsigned int i;
 
-	resources_checked = tracked = largest = nothing_beside = 0;
-	check(!guest_host.nr_conflicts, "%u resources are in conflict", guest_host.nr_conflicts);
-	for (dev = guest_host.devices; dev; dev = dev->next)
+	check(!host->nr_conflicts, "%u resources are in conflict", host->nr_conflicts);
+	for (dev = host->devices; dev; dev = dev->next)
 		for (i = 0; i < XEN_PCI_NR_RES; i++)
 			check_resource(&dev->res[i]);
-	for (i = 0; i < guest_host.nr_apertures; i++)
-		check_resource(&guest_host.aperture[i]);
-	check(resources_checked, "no device has memory");
+	for (i = 0; i < host->nr_apertures; i++)
+		check_resource(&host->aperture[i]);
+}
+
+void scenario_identity(void)
+{
+	char size[MAP_SIZE_MAX];
+	struct xen_pci_host *host;
+	unsigned int i;
+
+	resources_checked = tracked = largest = nothing_beside = 0;
+	for (i = 0; (host = guest_host(i)); i++)
+		check_host(host);
+	check(resources_checked || !boot_has_machine(), "no device has memory");
 	check_ranges();
 	note("%lu BARs and windows, %lu inside the tracked PFNs, the largest %s, INVALID beside "
 	     "them at %lu places",
@@ -110,6 +119,7 @@ static unsigned int remember(const struct xen_pci_dev *dev, struct remembered se
 static unsigned int replug(struct xen_pci_dev *dev)
 {
 	struct remembered before[XEN_PCI_NR_RES], after[XEN_PCI_NR_RES];
+	struct xen_pci_host *host = dev->host;
 	struct xen_pci_addr addr = dev->addr;
 	struct xen_pci_dev *parent = dev->parent, *back = NULL;
 	unsigned int i, nr = remember(dev, before), invalid = 0;
@@ -117,17 +127,17 @@ static unsigned int replug(struct xen_pci_dev *dev)
 	int err;
 
 	guest_addr_text(addr, name);
-	xen_pci_remove(&guest_host, dev);
-	check(!xen_pci_find(&guest_host, addr), "%s is still there after its removal", name);
+	xen_pci_remove(host, dev);
+	check(!xen_pci_find(host, addr), "%s is still there after its removal", name);
 	for (i = 0; i < nr; i++) {
 		check_reckoned(before[i].first, NULL, name);
 		check_reckoned(before[i].last, NULL, name);
 		invalid += reckon(before[i].first, NULL) == RECKON_NOTHING;
 	}
-	err = xen_pci_add(&guest_host, addr, parent, &back);
+	err = xen_pci_add(host, addr, parent, &back);
 	if (!check(!err && back, "%s cannot be added again (%d)", name, err))
 		return invalid;
-	check(back->known_to_xen, "%s: Xen was not told of its return", name);
+	check(back->known_to_xen || !host->tell_xen, "%s: Xen was not told of its return", name);
 	check(remember(back, after) == nr, "%s came back with other resources", name);
 	for (i = 0; i < nr; i++) {
 		check(after[i].first == before[i].first && after[i].last == before[i].last,
@@ -154,19 +164,23 @@ static bool can_go(const struct xen_pci_dev *dev)
 
 void scenario_hotplug(void)
 {
+	struct xen_pci_host *host[MAX_HOTPLUG];
 	struct xen_pci_addr addr[MAX_HOTPLUG];
 	unsigned int nr = 0, i, invalid = 0;
 	struct xen_pci_dev *dev;
 
-	for (dev = guest_host.devices; dev && nr < MAX_HOTPLUG; dev = dev->next)
-		if (can_go(dev))
-			addr[nr++] = dev->addr;
+	for (dev = guest_next_device(NULL); dev && nr < MAX_HOTPLUG; dev = guest_next_device(dev)) {
+		if (!can_go(dev))
+			continue;
+		host[nr] = dev->host;
+		addr[nr++] = dev->addr;
+	}
 	if (!nr) {
 		skip("no PCI function has memory and may be removed");
 		return;
 	}
 	for (i = 0; i < nr; i++) {
-		dev = xen_pci_find(&guest_host, addr[i]);
+		dev = xen_pci_find(host[i], addr[i]);
 		if (check(dev, "function %u is not in the tree any more", i))
 			invalid += replug(dev);
 	}

@@ -99,7 +99,7 @@ void scenario_mmio(void)
 	const struct xen_pci_dev *dev;
 	unsigned int i, nr = 0;
 
-	for (dev = guest_host.devices; dev; dev = dev->next) {
+	for (dev = guest_next_device(NULL); dev; dev = guest_next_device(dev)) {
 		for (i = 0; i < XEN_PCI_NR_BARS; i++) {
 			const struct xen_pci_resource *res = &dev->res[i];
 

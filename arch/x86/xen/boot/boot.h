@@ -42,6 +42,10 @@ extern struct shared_info *boot_shared_info;
 /* The kernel command line, NUL-terminated. */
 extern const char *boot_cmdline;
 
+/* Is this the control domain, with the machine's ports, firmware and console? Any other has what it
+ * was given: two rings, to a console and to xenstore, and perhaps PCI devices. */
+bool boot_has_machine(void);
+
 /* What set-up found and did. */
 extern struct xen_e820_entry boot_e820[XEN_E820_MAX]; /* sanitized */
 extern unsigned int boot_nr_e820;
@@ -53,7 +57,8 @@ struct boot_moved {
 extern struct boot_moved boot_moved[XEN_E820_MAX];
 extern unsigned int boot_nr_moved;
 
-/* Console: whole lines reach Xen's console (dom0). Formats as xen_port_log()'s. */
+/* Console: whole lines reach Xen's console, or the domain's own, which waits for a slow reader but
+ * not for ever: what is lost is counted. Formats as xen_port_log()'s. */
 void boot_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void boot_vprintf(const char *fmt, va_list ap);
 int boot_snprintf(char *buf, size_t size, const char *fmt, ...)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Console: text is gathered into lines and each line goes to Xen's console in one hypercall, so
- * that lines of several CPUs do not mix. A line without its newline waits for the rest, up to the
- * buffer's size. One lock; during a crash it is ignored, because its holder may be what crashed.
+ * Console: text is gathered into lines and each line goes out at once, so that lines of several
+ * CPUs do not mix: to Xen's console in one hypercall, or, from a domain without the machine, into
+ * its ring. A line without its newline waits for the rest, up to the buffer's size. One lock;
+ * during a crash it is ignored, because its holder may be what crashed.
  */
 #include <xen/hypercall.h>
 
@@ -16,8 +17,10 @@ static struct {
 
 static void flush_line(void)
 {
-	if (console.len)
+	if (console.len && boot_has_machine())
 		hypercall_console_io(CONSOLEIO_write, (int)console.len, console.line);
+	else if (console.len)
+		boot_console_ring_write(console.line, console.len);
 	console.len = 0;
 }
 
@@ -48,6 +51,7 @@ void boot_console_write(const char *text)
 void boot_console_flush(void)
 {
 	flush_line();
+	boot_console_ring_drain();
 }
 
 void boot_vprintf(const char *fmt, va_list ap)

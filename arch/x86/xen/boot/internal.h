@@ -61,7 +61,16 @@ void boot_memory_publish(void);
 /* --- console.c ---------------------------------------------------------------------------------
  */
 void boot_console_write(const char *text);
+/* What has no newline yet too, and out of the domain. */
 void boot_console_flush(void);
+
+/* --- console-ring.c ----------------------------------------------------------------------------
+ */
+/* Needs traps. Where the domain builder made no ring, what is written is lost. */
+void boot_console_ring_init(void);
+void boot_console_ring_write(const char *text, size_t length);
+/* Wait until the other side has taken all, within its time. */
+void boot_console_ring_drain(void);
 
 /* --- string.c ----------------------------------------------------------------------------------
  */

@@ -64,7 +64,7 @@ static void find_bootstrap(void)
 
 static void read_e820(void)
 {
-	bool machine = boot_start_info->flags & SIF_INITDOMAIN;
+	bool machine = boot_has_machine();
 	int err = xen_e820_read(machine, boot_e820, &boot_nr_e820);
 
 	if (err == -XEN_ENOSYS && !machine) {

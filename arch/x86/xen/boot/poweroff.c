@@ -108,7 +108,7 @@ static void soft_off(void)
 
 void boot_poweroff(void)
 {
-	bool machine = boot_start_info->flags & SIF_INITDOMAIN;
+	bool machine = boot_has_machine();
 
 	boot_console_flush();
 	if (machine && boot_shared_info)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Start of day, in order: console, traps, memory, shared_info, P2M for the toolstack, clock and
+ * Start of day, in order: traps, console, memory, shared_info, P2M for the toolstack, clock and
  * timer, events on, the kernel's program. Each step either works or ends the run with one line that
  * names the cause and the verdict that a test reads.
  */
@@ -20,6 +20,11 @@
 struct start_info *boot_start_info;
 struct shared_info *boot_shared_info;
 const char *boot_cmdline;
+
+bool boot_has_machine(void)
+{
+	return boot_start_info->flags & SIF_INITDOMAIN;
+}
 
 uint64_t boot_hypercalls(void)
 {
@@ -85,11 +90,14 @@ void boot_start(struct start_info *si)
 	boot_cmdline = (const char *)si->cmd_line;
 	boot_cpu_init(0);
 	boot_traps_init();
+	if (!boot_has_machine())
+		boot_console_ring_init();
 	check_xen();
 	boot_memory_init();
 	map_shared_info();
 	boot_memory_publish();
-	allow_port_io();
+	if (boot_has_machine())
+		allow_port_io();
 	boot_cpus_init();
 	boot_event_init();
 	err = boot_timer_init();

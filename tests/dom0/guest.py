@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: MIT
+"""The reference guest as domU, started by the stock xl, without devices."""
+
+from host import O
+from scenario import scenario
+
+GUEST = {"/guest/guest.elf": f"{O}/guest.elf", "/guest/kernel-test.elf": f"{O}/kernel-test.elf"}
+CONFIG = {
+    "kernel": "/guest/guest.elf",
+    "memory": 64,
+    "vcpus": 1,
+    "on_poweroff": "destroy",
+    "on_reboot": "destroy",
+    "on_crash": "preserve",
+}
+PASSED = r"^xendma: [1-9]\d* passed, 0 failed"
+
+
+def gone(host, name, seconds=60):
+    """Wait until the domain has switched itself off and the tool has cleaned up behind it."""
+    host.do(f"while xl list {name}; do sleep 0.2; done", seconds)
+
+
+@scenario("guest", "the reference guest as domU: memory, exchanges, pools", tags="short",
+          files=GUEST)
+def guest(host):
+    host.start("one", **CONFIG)
+    host.wait("one", r"^xendma: reference guest, 64 MiB")
+    host.wait("one", PASSED)
+    gone(host, "one")
+
+
+@scenario("guest-smp", "4 CPUs, 512 MiB, the host's memory map, FIFO events", files=GUEST)
+def guest_smp(host):
+    host.start("one", **CONFIG | {"vcpus": 4, "memory": 512}, e820_host=1,
+               extra="cpus=4 evtchn=fifo")
+    host.wait("one", r"^  reserved ")
+    host.wait("one", r"^ok smp ", 300)
+    host.wait("one", PASSED)
+    gone(host, "one")
+
+
+@scenario("guest-small", "domU with little memory, and with too little", files=GUEST)
+def guest_small(host):
+    host.start("one", **CONFIG | {"memory": 16}, extra="test=memory,balloon,badinput")
+    host.wait("one", r"^xendma: reference guest, 16 MiB")
+    host.wait("one", PASSED)
+    gone(host, "one")
+    host.start("two", **CONFIG | {"memory": 8})
+    host.wait("two", r"^xendma: cannot start: too little memory: 8192 KiB given, ")
+    gone(host, "two")
+
+
+@scenario("guest-kernel", "the boot kernel's own test as domU, and crash reports", files=GUEST)
+def guest_kernel(host):
+    host.start("one", **CONFIG | {"kernel": "/guest/kernel-test.elf", "vcpus": 4},
+               extra="selftest")
+    host.wait("one", PASSED)
+    gone(host, "one")
+    for number, (word, line) in enumerate((
+            ("write", r"^\*\*\* xendma guest crash on CPU 0: page fault"),
+            ("assertion", "broken invariant: boot_free_pages"),
+            ("other-cpu", r"^\*\*\* xendma guest crash on CPU 1: page fault"))):
+        name = f"crash{number}"
+        host.start(name, **CONFIG | {"kernel": "/guest/kernel-test.elf", "vcpus": 2}, extra=word)
+        host.wait(name, line)
+        host.wait(name, r"[0-9a-f]{16} (kernel_crash|crash_on_other_cpu)\+")
+        host.do(f"while ! xl list {name} | grep -q sc-; do sleep 0.2; done")
+        host.do(f"xl destroy {name}")
+
+
+@scenario("guest-console", "the console daemon stops: the guest goes on, and says what is lost",
+          files=GUEST)
+def guest_console(host):
+    daemon = host.do("pidof xenconsoled")
+    # Nobody reads: a run that prints more than the ring holds must end all the same.
+    host.start("two", paused=True, **CONFIG, extra="help=1 test=memory")
+    host.do(f"kill -STOP {daemon}; xl unpause two")
+    host.do("while xl list two; do sleep 0.2; done")
+    host.do(f"kill -CONT {daemon}")
+    # Nobody reads for a while, then again: once the guest has done with waiting and computes.
+    words = ",".join(["badinput"] * 60) + ",exchange"
+    host.start("three", paused=True, **CONFIG, extra=f"test={words} iterations=3000")
+    host.do(f"kill -STOP {daemon}; xl unpause three")
+    host.do("until xl list three | awk '$1 == \"three\" && $6 >= 6 { ok = 1 } END { exit !ok }'; do"
+            " sleep 0.5; done")
+    host.do(f"kill -CONT {daemon}")
+    host.wait("three", r"^\[[1-9]\d* bytes lost\]$")
+    host.wait("three", PASSED)

@@ -5,10 +5,11 @@
 # tests replace by fakes of their own.
 
 XENPCI_CORE := $(addprefix tools/xenpci/,bdf.c number.c memory.c finding.c device.c owner.c names.c \
-	context.c list.c)
-XENPCI_SEAMS := $(addprefix tools/xenpci/,files.c store.c hv.c interrupt.c)
+	context.c list.c attached.c p2m-view.c space.c map.c map-scale.c map-text.c map-json.c \
+	map-svg.c map-command.c)
+XENPCI_SEAMS := $(addprefix tools/xenpci/,files.c store.c hv.c guest.c quiet.c interrupt.c)
 XENPCI_SRC := $(XENPCI_CORE) $(XENPCI_SEAMS) tools/xenpci/main.c
-XENPCI_LIBS := xencontrol xenstore libpci jansson
+XENPCI_LIBS := xencontrol xenforeignmemory xenstore libpci jansson
 
 $(HOST)/tools/xenpci/%.o $(HOST)/tests/unit/test_xenpci-%.o: \
 	private HOST_CFLAGS += -D_GNU_SOURCE -Itools -DXENPCI_VERSION='"$(VERSION)"'
@@ -26,3 +27,6 @@ $(HOST)/test_xenpci-%: $(HOST)/tests/unit/test_xenpci-%.o
 	$(Q)$(CC) $(SAN_$(SAN)) -o $@ $^ $$(pkg-config --libs check libpci jansson) -lpthread
 
 $(HOST)/test_xenpci-text: $(call host_obj,$(addprefix tools/xenpci/,bdf.c number.c memory.c finding.c))
+
+$(HOST)/test_xenpci-map: $(call host_obj,$(addprefix tools/xenpci/,bdf.c number.c memory.c finding.c \
+	p2m-view.c space.c map.c map-scale.c map-text.c map-json.c map-svg.c))

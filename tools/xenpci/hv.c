@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <xenctrl.h>
 #include "memory.h"
+#include "quiet.h"
 
 struct hv {
 	xc_interface *xc;
@@ -21,15 +22,9 @@ static int result(int value)
 	return errno > 0 ? -errno : -EIO;
 }
 
-static void say_nothing(xentoollog_logger *logger, xentoollog_level level, int err,
-			const char *context, const char *format, va_list args)
-{
-}
-
 struct hv *hv_open(void)
 {
-	static xentoollog_logger quiet = {.vmessage = say_nothing};
-	xc_interface *xc = xc_interface_open(&quiet, &quiet, 0);
+	xc_interface *xc = xc_interface_open(&quiet_logger, &quiet_logger, 0);
 	struct hv *hv;
 
 	if (!xc)

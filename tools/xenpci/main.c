@@ -11,6 +11,7 @@
 
 const struct command commands[] = {
 	{"list", "[--json]", "PCI devices: names, driver, BARs, IOMMU, owner", run_list},
+	{"map", "[--json|--svg] [--all] DOMAIN", "draw a guest's address space", run_map},
 	{0},
 };
 

@@ -52,10 +52,11 @@ class Failure(Exception):
 class Host:
     """files: what to put into dom0's file system, path there -> path here.
     disks: NVMe controllers, serial number -> size in bytes; `src` has a pattern, others are empty.
+    trace: the file there in which xenstored notes all that it does.
     """
 
     def __init__(self, folder, iommu="none", qemu=(), files=None, disks=None, mem="2G",
-                 dom0="512M"):
+                 dom0="512M", trace=None):
         self.folder = folder
         self.iommu = iommu
         self.guests = {}
@@ -67,7 +68,8 @@ class Host:
         with open(self._console, "wb"):
             pass  # QEMU may take a while to make it
         self._qemu = subprocess.Popen(
-            self._command([*qemu, *self._make_disks(disks or {})], files or {}, mem, dom0),
+            self._command([*qemu, *self._make_disks(disks or {})], files or {}, mem, dom0,
+                          f" xenstored_trace={trace}" if trace else ""),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=open(f"{folder}/qemu.log", "wb"),
@@ -75,7 +77,7 @@ class Host:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def _command(self, qemu, files, mem, dom0):
+    def _command(self, qemu, files, mem, dom0, linux):
         initrd = f"{self.folder}/initrd"
         with open(initrd, "wb") as file:
             file.write(cpio.read(f"{O}/dom0/dom0.cpio"))
@@ -86,7 +88,7 @@ class Host:
             *("-serial", f"file:{self._console}", "-serial", "stdio", "-no-reboot"),
             *IOMMU[self.iommu],
             *qemu,
-            *("-kernel", XEN, "-initrd", f"{O}/dom0/vmlinux console=hvc0,{initrd}"),
+            *("-kernel", XEN, "-initrd", f"{O}/dom0/vmlinux console=hvc0{linux},{initrd}"),
             *("-append", f"{XEN_OPTIONS} dom0_mem={dom0}"),
         ]
 

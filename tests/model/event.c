@@ -102,12 +102,14 @@ static bool deliver_elsewhere(struct domain *d)
 static void run_upcall(unsigned int id)
 {
 	unsigned int before = xen_port_cpu();
+	domid_t domain = model_act_as(DOMID_SELF); /* another one may have sent the event */
 
 	in_handler = true;
 	model_set_cpu(id);
 	xen_evtchn_upcall(id, 0);
 	model_set_cpu(before);
 	in_handler = false;
+	model_act_as(domain);
 	if (lock_depth())
 		model_breach("event: a handler returned with a lock held");
 }

@@ -91,7 +91,7 @@ static void connect(void)
 		xs.link = new_conn(alloc.dom);
 	xs.link->port = bind.local_port;
 	xs.link_port = alloc.port;
-	xs.link->ring = (void *)frame_bytes(mfn);
+	xs.link->page = xs.link->ring = (void *)frame_bytes(mfn);
 	memset(xs.link->ring, 0, XEN_PAGE_SIZE);
 	xs.link->ring->server_features =
 		XENSTORE_SERVER_FEATURE_RECONNECTION | XENSTORE_SERVER_FEATURE_ERROR;
@@ -273,22 +273,20 @@ void model_xs_trickle(unsigned int bytes)
 	xs_unlock();
 }
 
+void model_xs_features(uint32_t features)
+{
+	xs_lock();
+	xs.link->page->server_features = features;
+	xs_unlock();
+}
+
 void model_xs_restart(void)
 {
-	struct xenstore_domain_interface *ring;
-
 	xs_lock();
 	for (struct xs_conn *conn = xs.conns; conn; conn = conn->next) {
 		xs_forget_watches(conn);
 		xs_tx_forget(conn);
-		conn->nr_in = 0;
-		conn->nr_out = 0;
 	}
-	ring = (void *)frame_bytes(model_mfn_list()[LINK_PFN]);
-	ring->req_cons = __atomic_load_n(&ring->req_prod, __ATOMIC_ACQUIRE);
-	ring->rsp_prod = __atomic_load_n(&ring->rsp_cons, __ATOMIC_ACQUIRE);
-	ring->error = XENSTORE_ERROR_NONE;
-	xs.link->ring = ring;
-	xs.link->notify = true;
+	xs_begin_anew(xs.link);
 	xs_unlock();
 }

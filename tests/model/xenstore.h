@@ -69,8 +69,11 @@ void model_xs_conflict(unsigned int nr);
 void model_xs_hold(bool hold);
 /* At most @bytes are put into the ring for each event from the other side; 0: all that fit. */
 void model_xs_trickle(unsigned int bytes);
-/* xenstored dies and is started again: the tree stays; watches, transactions, requests and replies
- * under way are lost, the ring is empty. */
+/* xenstored dies, is started again and told of the domain: the tree stays; watches, transactions,
+ * requests and replies under way are lost, the ring is empty and its indices are 0. */
 void model_xs_restart(void);
+/* What it says that it can do: XENSTORE_SERVER_FEATURE_*, at first both. The C xenstored of
+ * Xen 4.17 says 0. */
+void model_xs_features(uint32_t features);
 
 #endif

@@ -64,7 +64,8 @@ struct xs_conn {
 	struct xs_transaction *transactions;
 	uint32_t last_tx;
 	/* The first domain's: */
-	struct xenstore_domain_interface *ring; /* the server's view; NULL: none */
+	struct xenstore_domain_interface *page; /* the server's view */
+	struct xenstore_domain_interface *ring; /* the same; NULL: given up */
 	evtchn_port_t port;			/* the server's */
 	bool notify;
 	uint8_t in[XS_MESSAGE_MAX];
@@ -155,6 +156,8 @@ void xs_ring_step(void *conn); /* an event came; takes the lock */
 void xs_lock(void);
 /* Lets the link go on, and tells the other side. */
 void xs_unlock(void);
+/* The link as at first: an empty ring, no watches, transactions, requests. */
+void xs_begin_anew(struct xs_conn *conn);
 
 struct xs_conn *xs_conn_of(domid_t id);
 

@@ -139,8 +139,28 @@ static void give(struct xs_conn *conn)
 	conn->notify = true;
 }
 
+void xs_begin_anew(struct xs_conn *conn)
+{
+	struct xenstore_domain_interface *page = conn->page;
+
+	xs_forget_watches(conn);
+	xs_tx_forget(conn);
+	conn->nr_in = 0;
+	conn->nr_out = 0;
+	page->req_cons = page->req_prod = 0;
+	page->rsp_cons = page->rsp_prod = 0;
+	page->error = XENSTORE_ERROR_NONE;
+	conn->ring = page;
+	conn->notify = true;
+}
+
 static void run(struct xs_conn *conn)
 {
+	if (conn->page->server_features & XENSTORE_SERVER_FEATURE_RECONNECTION &&
+	    load(&conn->page->connection) == XENSTORE_RECONNECT) {
+		xs_begin_anew(conn);
+		__atomic_store_n(&conn->page->connection, XENSTORE_CONNECTED, __ATOMIC_RELEASE);
+	}
 	while (conn->ring && take(conn))
 		answer(conn);
 	if (conn->ring)

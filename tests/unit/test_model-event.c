@@ -2,6 +2,8 @@
 /*
  * The model's event channels, and how events reach the port's handlers.
  */
+#include <model/domain.h>
+
 #include "guest.h"
 
 static struct xen_lock lock;
@@ -53,6 +55,37 @@ static void loopback(void)
 	ck_assert(model_stop());
 }
 
+static domid_t handled_as;
+
+static void who_am_i(void *arg)
+{
+	handled_as = model_act_as(DOMID_SELF);
+}
+
+/* Whoever sends it. */
+static void handled_by_the_first(void)
+{
+	struct evtchn_alloc_unbound one = {.dom = DOMID_SELF, .remote_dom = 9};
+	struct evtchn_bind_interdomain two = {.remote_dom = 0};
+	struct evtchn_send send;
+
+	model_start(NULL);
+	model_domain_create(9, false, 0);
+	ck_assert_int_eq(hypercall_event_channel_op(EVTCHNOP_alloc_unbound, &one), 0);
+	ck_assert_int_eq(xen_evtchn_bind(one.port, 0, who_am_i, NULL), 0);
+	handled_as = 7;
+	model_act_as(9);
+	two.remote_port = one.port;
+	ck_assert_int_eq(hypercall_event_channel_op(EVTCHNOP_bind_interdomain, &two), 0);
+	send.port = two.local_port;
+	ck_assert_int_eq(hypercall_event_channel_op(EVTCHNOP_send, &send), 0);
+	ck_assert_uint_eq(handled_as, 0);
+	ck_assert_uint_eq(model_act_as(DOMID_SELF), 9);
+	xen_evtchn_close(one.port);
+	model_domain_destroy(9);
+	ck_assert(model_stop());
+}
+
 static void virqs(void)
 {
 	static const struct model_params two_cpus = {.nr_cpus = 2};
@@ -99,6 +132,7 @@ static void events_wait(void)
 }
 
 static const struct unit_case cases[] = {
+	{"the first domain handles as itself, whoever sends", handled_by_the_first},
 	{"a loopback channel carries events", loopback},
 	{"virtual interrupts are bound once", virqs},
 	{"events wait for interrupts and masks", events_wait},

@@ -78,6 +78,45 @@ static void faults(void)
 	finish();
 }
 
+static void reconnection(void)
+{
+	uint32_t tx;
+
+	begin(false);
+	store.page->connection = XENSTORE_RECONNECT;
+	model_xs_features(0);
+	kick();
+	ck_assert_uint_eq(store.page->connection, XENSTORE_RECONNECT); /* not offered */
+	store.page->connection = XENSTORE_CONNECTED;
+	model_xs_features(XENSTORE_SERVER_FEATURE_RECONNECTION);
+	ck_assert_ptr_null(ASK(XS_WATCH, 0, "/a\0t"));
+	expect_event("/a", "t");
+	tx = start_tx();
+	model_xs_hold(true);
+	ck_assert(say(XS_READ, 0, "/a", 3));
+	ck_assert(put("half of a header", 7));
+	store.page->connection = XENSTORE_RECONNECT;
+	kick();
+	ck_assert_uint_eq(store.page->connection, XENSTORE_RECONNECT); /* when it has time */
+	model_xs_hold(false);
+	ck_assert_uint_eq(store.page->connection, XENSTORE_CONNECTED);
+	ck_assert_uint_eq(store.page->req_prod, store.page->req_cons);
+	ck_assert_uint_eq(store.page->rsp_prod, store.page->rsp_cons);
+	ck_assert_uint_eq(model_xs_watches() + model_xs_transactions(), 0);
+	expect_nothing();
+	ck_assert_str_eq(ASK(XS_TRANSACTION_END, tx, "T"), "ENOENT");
+
+	/* Also when it had given up. */
+	store.page->req_prod += XENSTORE_RING_SIZE + 1;
+	kick();
+	ck_assert_uint_eq(store.page->error, XENSTORE_ERROR_RINGIDX);
+	store.page->connection = XENSTORE_RECONNECT;
+	kick();
+	ck_assert_uint_eq(store.page->error, XENSTORE_ERROR_NONE);
+	ck_assert_ptr_null(ASK(XS_DIRECTORY, 0, "/"));
+	finish();
+}
+
 static void unknown_write(void *arg)
 {
 	model_xs_write("/no//path", "");
@@ -94,6 +133,7 @@ static const struct unit_case cases[] = {
 	{"messages come in pieces", long_messages},
 	{"what makes no sense ends the link", link_errors},
 	{"B 115,322-326,330,414-421: faults on demand", faults},
+	{"the link is begun anew when asked", reconnection},
 	{"the test's own mistakes are breaches", misuse},
 };
 

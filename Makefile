@@ -43,6 +43,13 @@ LIB_SRC := \
 	drivers/xen/grant.c \
 	drivers/xen/grant-page.c \
 	drivers/xen/grant-map.c \
+	drivers/xen/xs-parse.c \
+	drivers/xen/xs-ring.c \
+	drivers/xen/xs-request.c \
+	drivers/xen/xs-connect.c \
+	drivers/xen/xs-ops.c \
+	drivers/xen/xs-watch.c \
+	drivers/xen/xenbus.c \
 	drivers/xen/balloon.c \
 	drivers/xen/swiotlb.c \
 	drivers/xen/swiotlb-slots.c \

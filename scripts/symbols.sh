@@ -48,8 +48,7 @@ comm -23 "$work/undefined" "$work/allowed" >"$work/foreign"
 verdict foreign "undefined symbols beside hypercall.h, port.h and mem*"
 grep -v '^xen_' "$work/exported" >"$work/unprefixed"
 verdict unprefixed "exported symbols without our prefix"
-# Embedders may wait already; the drivers of this library that do are to come.
-comm -13 "$work/undefined" "$work/port" | grep -vx xen_port_wait >"$work/idle"
+comm -13 "$work/undefined" "$work/port" >"$work/idle"
 verdict idle "functions that port.h asks for and the library never calls"
 
 printf '  note    hypercalls that only embedders use: %s\n' \

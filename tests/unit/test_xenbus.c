@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The xenstore client when all is well: values, directories, transactions, device states, and what
+ * it makes of strange values. What goes wrong is in test_xenbus-broken.c.
+ */
+#include "xenbus_test.h"
+
+static void values(void)
+{
+	char value[8], longest[XENSTORE_PAYLOAD_MAX];
+
+	xs_begin();
+	ck_assert_int_eq(xen_xs_write(XEN_XS_NONE, "a/b", "value"), 0);
+	ck_assert_str_eq(model_xs_read(HOME "/a/b"), "value");
+	ck_assert_str_eq(xs_value("a/b"), "value");
+	ck_assert_str_eq(xs_value(HOME "/a/b"), "value");
+	ck_assert_str_eq(xs_value("a"), "");
+	ck_assert_int_eq(xen_xs_write(XEN_XS_NONE, "a/b", ""), 0);
+	ck_assert_str_eq(xs_value("a/b"), "");
+
+	/* Room with the NUL, or none. */
+	memset(value, 'x', sizeof(value));
+	model_xs_write(HOME "/a/b", "1234567");
+	ck_assert_int_eq(xen_xs_read(XEN_XS_NONE, "a/b", value, 7), -XEN_E2BIG);
+	ck_assert_int_eq(xen_xs_read(XEN_XS_NONE, "a/b", value, 0), -XEN_E2BIG);
+	ck_assert_int_eq(memcmp(value, "xxxxxxxx", 8), 0);
+	ck_assert_int_eq(xen_xs_read(XEN_XS_NONE, "a/b", value, 8), 0);
+	ck_assert_str_eq(value, "1234567");
+	ck_assert_ptr_null(model_xs_request(0, XS_WRITE, 0, HOME "/a/b\0nul\0in", 25, NULL, NULL));
+	ck_assert_int_eq(xen_xs_read(XEN_XS_NONE, "a/b", value, 8), -XEN_EINVAL);
+	ck_assert_str_eq(value, "1234567");
+
+	/* As much as one message holds, and one byte more. */
+	memset(longest, 'y', sizeof(longest));
+	longest[2000] = 0;
+	ck_assert_int_eq(xen_xs_write(XEN_XS_NONE, "a/b", longest), 0);
+	ck_assert_str_eq(model_xs_read(HOME "/a/b"), longest);
+	memset(longest, 'y', sizeof(longest));
+	longest[XENSTORE_PAYLOAD_MAX - 4] = 0;
+	ck_assert_int_eq(xen_xs_write(XEN_XS_NONE, "a/b", longest), -XEN_ENOSPC); /* its quota */
+	longest[XENSTORE_PAYLOAD_MAX - 4] = 'y';
+	longest[XENSTORE_PAYLOAD_MAX - 3] = 0;
+	ck_assert_int_eq(xen_xs_write(XEN_XS_NONE, "a/b", longest), -XEN_E2BIG);
+
+	ck_assert_int_eq(xen_xs_rm(XEN_XS_NONE, "a/b"), 0);
+	ck_assert_int_eq(xs_error("a/b"), -XEN_ENOENT);
+	ck_assert_int_eq(xen_xs_rm(XEN_XS_NONE, "a/b"), 0);
+	ck_assert_int_eq(xen_xs_rm(XEN_XS_NONE, "a/b/c/d"), -XEN_ENOENT);
+	ck_assert(!xen_xs_broken());
+	ck_assert_uint_eq(model_log_lines(XEN_LOG_ERROR), 0);
+	xs_finish();
+}
+
+static void paths(void)
+{
+	static const char *const bad[] = {"",	 "a//b",  "a/",	 "//", "a b",
+					  "a.b", "a\x80", "/a/", "a\n"};
+	static const char *const good[] = {"/", "/local", "a", "A-z_9/@", HOME};
+	char path[XENSTORE_ABS_PATH_MAX + 2];
+
+	xs_begin();
+	for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct xen_xs_watch watch = {.changed = NULL};
+
+		ck_assert_int_eq(xs_error(bad[i]), -XEN_EINVAL);
+		ck_assert_int_eq(xen_xs_write(XEN_XS_NONE, bad[i], "x"), -XEN_EINVAL);
+		ck_assert_int_eq(xen_xs_rm(XEN_XS_NONE, bad[i]), -XEN_EINVAL);
+		ck_assert_int_eq(xen_xs_list(XEN_XS_NONE, bad[i], NULL, NULL), -XEN_EINVAL);
+		strcpy(watch.path, bad[i]);
+		ck_assert_int_eq(xen_xs_watch(&watch), -XEN_EINVAL);
+	}
+	for (unsigned int i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		ck_assert_int_ne(xs_error(good[i]), -XEN_EINVAL);
+	memset(path, 'a', sizeof(path));
+	path[XENSTORE_REL_PATH_MAX] = 0;
+	ck_assert_int_eq(xs_error(path), -XEN_ENOENT);
+	path[XENSTORE_REL_PATH_MAX] = 'a';
+	path[XENSTORE_REL_PATH_MAX + 1] = 0;
+	ck_assert_int_eq(xs_error(path), -XEN_E2BIG);
+	path[XENSTORE_REL_PATH_MAX + 1] = 'a';
+	path[0] = '/';
+	path[XENSTORE_ABS_PATH_MAX] = 0;
+	ck_assert_int_eq(xs_error(path), -XEN_ENOENT);
+	path[XENSTORE_ABS_PATH_MAX] = 'a';
+	path[XENSTORE_ABS_PATH_MAX + 1] = 0;
+	ck_assert_int_eq(xs_error(path), -XEN_E2BIG);
+	xs_finish();
+}
+
+static char seen[256];
+static unsigned int visits, most_visits;
+
+static bool note(const char *name, void *arg)
+{
+	strcat(strcat(seen, name), " ");
+	ck_assert_str_eq(arg, "arg");
+	return ++visits < most_visits;
+}
+
+/* What is called may talk to xenstored. */
+static bool remove_it(const char *name, void *arg)
+{
+	char path[64] = "a/";
+
+	ck_assert_int_eq(xen_xs_rm(XEN_XS_NONE, strcat(path, name)), 0);
+	return true;
+}
+
+static void directories(void)
+{
+	xs_begin();
+	ck_assert_int_eq(xen_xs_list(XEN_XS_NONE, "a", note, "arg"), -XEN_ENOENT);
+	ck_assert_int_eq(xen_xs_write(XEN_XS_NONE, "a", ""), 0);
+	ck_assert_int_eq(xen_xs_list(XEN_XS_NONE, "a", note, "arg"), 0);
+	ck_assert_uint_eq(visits, 0);
+	ck_assert_int_eq(xen_xs_write(XEN_XS_NONE, "a/one", ""), 0);
+	ck_assert_int_eq(xen_xs_write(XEN_XS_NONE, "a/two/below", ""), 0);
+	ck_assert_int_eq(xen_xs_write(XEN_XS_NONE, "a/3", ""), 0);
+	most_visits = 9;
+	ck_assert_int_eq(xen_xs_list(XEN_XS_NONE, "a", note, "arg"), 0);
+	ck_assert_str_eq(seen, "one two 3 ");
+	seen[0] = 0;
+	visits = 0;
+	most_visits = 2;
+	ck_assert_int_eq(xen_xs_list(XEN_XS_NONE, "a", note, "arg"), 0);
+	ck_assert_str_eq(seen, "one two ");
+	model_fail(MODEL_ALLOC, 1, 0);
+	ck_assert_int_eq(xen_xs_list(XEN_XS_NONE, "a", note, "arg"), -XEN_ENOMEM);
+	ck_assert_int_eq(xen_xs_list(XEN_XS_NONE, "a", remove_it, NULL), 0);
+	ck_assert_int_eq(xs_error("a/two/below"), -XEN_ENOENT);
+	xs_finish();
+}
+
+static void transactions(void)
+{
+	xen_xs_tx_t tx, other, many[11];
+
+	xs_begin();
+	ck_assert_int_eq(xen_xs_begin(&tx), 0);
+	ck_assert_uint_ne(tx, XEN_XS_NONE);
+	ck_assert_int_eq(xen_xs_write(tx, "a", "1"), 0);
+	ck_assert_int_eq(xs_error("a"), -XEN_ENOENT);
+	ck_assert_int_eq(xen_xs_end(tx, true), 0);
+	ck_assert_int_eq(xs_error("a"), -XEN_ENOENT);
+	ck_assert_int_eq(xen_xs_begin(&tx), 0);
+	ck_assert_int_eq(xen_xs_write(tx, "a", "1"), 0);
+	ck_assert_int_eq(xen_xs_end(tx, false), 0);
+	ck_assert_str_eq(xs_value("a"), "1");
+
+	/* Its number is never good again. */
+	ck_assert_int_eq(xen_xs_write(tx, "a", "2"), -XEN_EIO);
+	ck_assert_int_eq(xen_xs_end(tx, false), -XEN_EIO);
+	ck_assert_int_eq(xen_xs_end(XEN_XS_NONE, false), -XEN_EINVAL);
+	ck_assert(!xen_xs_broken());
+
+	/* Somebody else was faster. */
+	ck_assert_int_eq(xen_xs_begin(&tx), 0);
+	ck_assert_int_eq(xen_xs_begin(&other), 0);
+	ck_assert_uint_ne(tx, other);
+	ck_assert_int_eq(xen_xs_write(tx, "a", "2"), 0);
+	ck_assert_int_eq(xen_xs_write(other, "a", "3"), 0);
+	ck_assert_int_eq(xen_xs_end(other, false), 0);
+	ck_assert_int_eq(xen_xs_end(tx, false), -XEN_EAGAIN);
+	ck_assert_int_eq(xen_xs_end(tx, false), -XEN_EIO);
+	ck_assert_str_eq(xs_value("a"), "3");
+
+	for (unsigned int i = 0; i < 10; i++)
+		ck_assert_int_eq(xen_xs_begin(&many[i]), 0);
+	ck_assert_int_eq(xen_xs_begin(&many[10]), -XEN_ENOSPC);
+	ck_assert_uint_eq(many[10], XEN_XS_NONE);
+	ck_assert_uint_eq(model_xs_transactions(), 10);
+	for (unsigned int i = 0; i < 10; i++)
+		ck_assert_int_eq(xen_xs_end(many[i], i & 1), 0);
+	ck_assert_uint_eq(model_xs_transactions(), 0);
+	xs_finish();
+}
+
+static unsigned int runs;
+static int body_error;
+
+static int count_up(xen_xs_tx_t tx, void *arg)
+{
+	uint64_t n = 0;
+	char value[2] = "0";
+
+	runs++;
+	xen_xs_read_uint(tx, "count", 8, &n);
+	value[0] = (char)('1' + n);
+	ck_assert_int_eq(xen_xs_write(tx, "count", value), 0);
+	return body_error;
+}
+
+static void retried(void)
+{
+	xs_begin();
+	ck_assert_int_eq(xen_xs_transaction(count_up, NULL), 0);
+	ck_assert_uint_eq(runs, 1);
+	model_xs_conflict(15);
+	ck_assert_int_eq(xen_xs_transaction(count_up, NULL), 0);
+	ck_assert_uint_eq(runs, 1 + 16);
+	ck_assert_str_eq(xs_value("count"), "2"); /* what did not succeed left nothing */
+	model_xs_conflict(16);
+	ck_assert_int_eq(xen_xs_transaction(count_up, NULL), -XEN_EAGAIN);
+	ck_assert_uint_eq(runs, 1 + 16 + 16);
+	body_error = -XEN_EAGAIN; /* the body's own errors are final */
+	ck_assert_int_eq(xen_xs_transaction(count_up, NULL), -XEN_EAGAIN);
+	ck_assert_uint_eq(runs, 1 + 16 + 16 + 1);
+	ck_assert_str_eq(xs_value("count"), "2");
+	model_xs_fail(XS_TRANSACTION_START, 1, "ENOSPC");
+	ck_assert_int_eq(xen_xs_transaction(count_up, NULL), -XEN_ENOSPC);
+	ck_assert_uint_eq(model_xs_transactions(), 0);
+	xs_finish();
+}
+
+static void numbers(void)
+{
+	static const struct {
+		const char *text;
+		unsigned int base;
+		uint64_t max, value;
+		bool good;
+	} all[] = {
+		{"0", 10, 0, 0, true},
+		{"00", 10, 9, 0, true},
+		{"4294967295", 10, UINT32_MAX, UINT32_MAX, true},
+		{"4294967296", 10, UINT32_MAX, 0, false},
+		{"18446744073709551615", 10, ~0ULL, ~0ULL, true},
+		{"18446744073709551616", 10, ~0ULL, 0, false},
+		{"18446744073709551620", 10, ~0ULL, 0, false},
+		{"99999999999999999999999", 10, ~0ULL, 0, false},
+		{"ffffffffffffffff", 16, ~0ULL, ~0ULL, true},
+		{"10000000000000000", 16, ~0ULL, 0, false},
+		{"aBcDeF09", 16, ~0ULL, 0xabcdef09, true},
+		{"g", 16, ~0ULL, 0, false},
+		{"101", 2, 5, 5, true},
+		{"102", 2, 9, 0, false},
+		{"8", 8, 9, 0, false},
+		{"1", 1, 9, 0, false},
+		{"1", 17, 9, 0, false},
+		{"", 10, 9, 0, false},
+		{"-1", 10, ~0ULL, 0, false},
+		{"+1", 10, 9, 0, false},
+		{" 1", 10, 9, 0, false},
+		{"1 ", 10, 9, 0, false},
+		{"1\n", 10, 9, 0, false},
+		{"0x1", 16, 9, 0, false},
+		{"1.0", 10, 99, 0, false},
+		{"a", 10, 99, 0, false},
+		{"/", 10, 99, 0, false},
+		{":", 10, 99, 0, false},
+		{"@", 16, 99, 0, false},
+		{"`", 16, 99, 0, false},
+		{"G", 16, 99, 0, false},
+		{"10", 10, 9, 0, false},
+	};
+
+	for (unsigned int i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		uint64_t out = 12345;
+
+		ck_assert_msg(xen_xs_parse_uint(all[i].text, all[i].base, all[i].max, &out) ==
+				      all[i].good,
+			      "'%s'", all[i].text);
+		ck_assert_uint_eq(out, all[i].good ? all[i].value : 12345);
+	}
+}
+
+/* Whatever bytes a peer writes, what is read is a number within bounds or an error. */
+static void peer_values(void)
+{
+	static char payload[XENSTORE_PAYLOAD_MAX] = HOME "/peer";
+	uint64_t rng = unit_seed(), out;
+	size_t path = sizeof(HOME "/peer");
+	char text[XEN_XS_VALUE_MAX];
+
+	xs_begin();
+	for (unsigned int i = 0; i < 20000; i++) {
+		size_t len = unit_random(&rng) % (i % 100 ? 6 : 300);
+		int rc;
+
+		for (size_t j = 0; j < len; j++)
+			payload[path + j] = i % 3 ? "0123456789-+ x\0af"[unit_random(&rng) % 17]
+						  : (char)unit_random(&rng);
+		unit_expect(!model_xs_request(0, XS_WRITE, 0, payload, path + len, NULL, NULL));
+		out = 77;
+		rc = xen_xs_read_uint(XEN_XS_NONE, "peer", 999, &out);
+		unit_expect(!rc ? out <= 999 && strspn(payload + path, "0123456789") >= len
+				: rc == -XEN_EINVAL && out == 77);
+		unit_expect(xen_xenbus_read_state("peer") == XenbusStateUnknown);
+		rc = xen_xs_read(XEN_XS_NONE, "peer", text, sizeof(text));
+		if (memchr(payload + path, 0, len))
+			unit_expect(rc == -XEN_EINVAL);
+		else
+			unit_expect(len < sizeof(text) ? !rc && strlen(text) == len &&
+								 !memcmp(text, payload + path, len)
+						       : rc == -XEN_E2BIG);
+	}
+	ck_assert(!xen_xs_broken());
+	xs_finish();
+}
+
+/* What other domains may not do is not relied upon, and what this one may not do is an error. */
+static void rights(void)
+{
+	xs_begin();
+	model_xs_write("/local/domain/0/backend/pci/1/0/state", "4");
+	model_xs_set_perms("/local/domain/0/backend/pci/1/0/state", "n0", "r1");
+	model_xs_write("/local/domain/0/backend/pci/1/0/secret", "s");
+	model_xs_set_perms("/local/domain/0/backend/pci/1/0/secret", "n0", NULL);
+	ck_assert_int_eq(xen_xenbus_read_state("/local/domain/0/backend/pci/1/0"),
+			 XenbusStateConnected);
+	ck_assert_int_eq(xs_error("/local/domain/0/backend/pci/1/0/secret"), -XEN_EACCES);
+	ck_assert_int_eq(xs_error("/local/domain/0/backend/pci/1/0/secret/none"), -XEN_EACCES);
+	ck_assert_int_eq(xen_xenbus_write_state("/local/domain/0/backend/pci/1/0",
+						XenbusStateClosed),
+			 -XEN_EACCES);
+	ck_assert_int_eq(xen_xs_write(XEN_XS_NONE, "/local/domain/2/x", ""), -XEN_EACCES);
+	ck_assert_int_eq(xen_xs_rm(XEN_XS_NONE, "/local"), -XEN_EACCES);
+	ck_assert_str_eq(model_xs_read("/local/domain/0/backend/pci/1/0/state"), "4");
+	ck_assert_uint_eq(model_xs_transactions(), 0);
+	ck_assert(!xen_xs_broken());
+	xs_finish();
+}
+
+static void states(void)
+{
+	static const char *const odd[] = {"", "9", "10", "-1", " 4", "4 ", "04x", "four"};
+	char deep[XEN_XS_PATH_MAX + 1];
+
+	xs_begin();
+	ck_assert_int_eq(xen_xenbus_read_state("device/pci/0"), XenbusStateUnknown);
+	ck_assert_int_eq(xen_xenbus_write_state("device/pci/0", XenbusStateClosed), -XEN_ENOENT);
+	ck_assert_int_eq(xs_error("device"), -XEN_ENOENT); /* not made */
+	model_xs_write(HOME "/device/pci/0/state", "1");
+	for (int state = XenbusStateUnknown; state <= XenbusStateReconfigured; state++) {
+		ck_assert_int_eq(xen_xenbus_write_state("device/pci/0", state), 0);
+		ck_assert_int_eq(xen_xenbus_read_state("device/pci/0"), state);
+		ck_assert_str_ne(xen_xenbus_state_name(state), "no state");
+	}
+	ck_assert_str_eq(model_xs_read(HOME "/device/pci/0/state"), "8");
+	ck_assert_str_eq(xen_xenbus_state_name(XenbusStateConnected), "Connected");
+	ck_assert_str_eq(xen_xenbus_state_name(9), "no state");
+	ck_assert_str_eq(xen_xenbus_state_name(-1), "no state");
+	ck_assert_int_eq(xen_xenbus_write_state("device/pci/0", 9), -XEN_EINVAL);
+	ck_assert_int_eq(xen_xenbus_write_state("device/pci/0", -1), -XEN_EINVAL);
+	for (unsigned int i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+		model_xs_write(HOME "/device/pci/0/state", odd[i]);
+		ck_assert_int_eq(xen_xenbus_read_state("device/pci/0"), XenbusStateUnknown);
+	}
+	/* Odd or too long, it is replaced. */
+	ck_assert_int_eq(xen_xenbus_write_state("device/pci/0", XenbusStateClosing), 0);
+	memset(deep, 'x', sizeof(deep));
+	deep[XEN_XS_PATH_MAX] = 0;
+	model_xs_write(HOME "/device/pci/0/state", deep);
+	ck_assert_int_eq(xen_xenbus_write_state("device/pci/0", XenbusStateClosing), 0);
+	ck_assert_str_eq(model_xs_read(HOME "/device/pci/0/state"), "5");
+	model_xs_conflict(3);
+	ck_assert_int_eq(xen_xenbus_write_state("device/pci/0", XenbusStateClosed), 0);
+	ck_assert_str_eq(model_xs_read(HOME "/device/pci/0/state"), "6");
+
+	/* The longest directory that has room for its state. */
+	deep[XEN_XS_PATH_MAX - sizeof("/state")] = 0;
+	ck_assert_int_eq(xen_xenbus_write_state(deep, XenbusStateClosed), -XEN_ENOENT);
+	deep[XEN_XS_PATH_MAX - sizeof("/state")] = 'x';
+	deep[XEN_XS_PATH_MAX - sizeof("/state") + 1] = 0;
+	ck_assert_int_eq(xen_xenbus_write_state(deep, XenbusStateClosed), -XEN_E2BIG);
+	ck_assert_int_eq(xen_xenbus_read_state(deep), XenbusStateUnknown);
+	xs_finish();
+}
+
+static void all_errors(void)
+{
+	static const struct {
+		const char *name;
+		int error;
+	} all[] = {
+		{"EINVAL", XEN_EINVAL}, {"EACCES", XEN_EACCES},	  {"EEXIST", XEN_EEXIST},
+		{"EISDIR", XEN_EISDIR}, {"ENOENT", XEN_ENOENT},	  {"ENOMEM", XEN_ENOMEM},
+		{"ENOSPC", XEN_ENOSPC}, {"EIO", XEN_EIO},	  {"ENOTEMPTY", XEN_ENOTEMPTY},
+		{"ENOSYS", XEN_ENOSYS}, {"EROFS", XEN_EROFS},	  {"EBUSY", XEN_EBUSY},
+		{"EAGAIN", XEN_EAGAIN}, {"EISCONN", XEN_EISCONN}, {"E2BIG", XEN_E2BIG},
+		{"EPERM", XEN_EPERM},	{"EQUOTA", XEN_ENOSPC},	  {"EDQUOT", XEN_ENOSPC},
+		{"ENEW", XEN_EINVAL},	{"", XEN_EINVAL},	  {"EACCESS", XEN_EINVAL},
+		{"EACCE", XEN_EINVAL},
+	};
+
+	xs_begin();
+	for (unsigned int i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		model_xs_fail(XS_READ, 1, all[i].name);
+		ck_assert_msg(xs_error("") == -XEN_EINVAL && xs_error("a") == -all[i].error, "%s",
+			      all[i].name);
+	}
+	ck_assert(!xen_xs_broken());
+	xs_finish();
+}
+
+static void quotas(void)
+{
+	static const char *const errors[] = {"ENOSPC", "EQUOTA"};
+	struct xen_xs_watch watch[3] = {{.path = "a"}, {.path = "b"}, {.path = "c"}};
+	xen_xs_tx_t tx[3];
+
+	xs_begin();
+	for (unsigned int i = 0; i < 2; i++) {
+		const struct model_xs_quota quota = {4, 2, 2, 10, 2, errors[i]};
+
+		model_xs_quota(&quota);
+		ck_assert_int_eq(xen_xs_write(XEN_XS_NONE, "a/b/c", "0123456789"), 0);
+		ck_assert_int_eq(xen_xs_write(XEN_XS_NONE, "a/b/c", "01234567890"), -XEN_ENOSPC);
+		ck_assert_int_eq(xen_xs_write(XEN_XS_NONE, "d", ""), -XEN_ENOSPC);
+		ck_assert_int_eq(xen_xs_begin(&tx[0]), 0);
+		ck_assert_int_eq(xen_xs_begin(&tx[1]), 0);
+		ck_assert_int_eq(xen_xs_begin(&tx[2]), -XEN_ENOSPC);
+		ck_assert_int_eq(xen_xs_end(tx[0], true), 0);
+		ck_assert_int_eq(xen_xs_end(tx[1], true), 0);
+		ck_assert_int_eq(xen_xs_watch(&watch[0]), 0);
+		ck_assert_int_eq(xen_xs_watch(&watch[1]), 0);
+		ck_assert_int_eq(xen_xs_watch(&watch[2]), -XEN_E2BIG);
+		xen_xs_unwatch(&watch[2]); /* was not set */
+		xen_xs_unwatch(&watch[1]);
+		ck_assert_int_eq(xen_xs_watch(&watch[2]), 0);
+		xen_xs_unwatch(&watch[2]);
+		xen_xs_unwatch(&watch[0]);
+		ck_assert_int_eq(xen_xs_rm(XEN_XS_NONE, "a"), 0);
+	}
+	ck_assert(!xen_xs_broken());
+	xs_finish();
+}
+
+static const struct unit_case cases[] = {
+	{"values are written, read and removed", values},
+	{"paths are judged before they are sent", paths},
+	{"children are listed", directories},
+	{"transactions take effect whole or not at all", transactions},
+	{"a transaction that conflicts is run again", retried},
+	{"numbers are parsed strictly", numbers},
+	{"XSA-57 175 178: a peer's values are parsed defensively", peer_values},
+	{"XSA-57 175 178: rights decide, and their errors are told", rights},
+	{"device states are read, written and named", states},
+	{"every error of xenstored has its number", all_errors},
+	{"XSA-115 322-326 330 414-421: quotas are errors and "
+	 "no more",
+	 quotas},
+};
+
+UNIT_MAIN("xenbus", cases)

@@ -30,7 +30,8 @@ dom0-list: ## the dom0 scenarios
 	@tests/dom0/run.py list
 
 .PHONY: dom0-check
-dom0-check: $(DOM0)/dom0.cpio $(O)/guest.elf $(O)/kernel-test.elf setup-xen ## scenarios with a Linux dom0; B=name, TAG=short
+dom0-check: $(DOM0)/dom0.cpio $(O)/guest.elf $(O)/kernel-test.elf \
+	$(O)/host/conformance setup-xen ## scenarios with a Linux dom0; B=name, TAG=short
 	$(Q)$(BOOT_ENV) tests/dom0/run.py $(if $(B),run $(B),all $(TAG))
 
 .PHONY: dom0-selftest

@@ -29,7 +29,7 @@
 void conf_vprint(const char *fmt, va_list ap);
 /* The PTE that maps @va; 0: none. */
 uint64_t conf_pte(const volatile void *va);
-/* The PCI host, scanned: an edu at 00:04.0, an NVMe controller at 00:05.0. */
+/* The PCI host, scanned: an edu at 00:04.0, an NVMe controller at 00:05.0. As domU NULL. */
 extern struct xen_pci_host *conf_host;
 
 /* --- the suite ----------------------------------------------------------------------------------

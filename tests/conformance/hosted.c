@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The suite on the model: a program that prints its lines. The machine is the one that
- * conformance.sh gives to Xen: 3 GiB of RAM with the PC's hole, an edu and an NVMe controller.
+ * The suite on the model: a program that prints its lines, as dom0 or, with the argument domu, as
+ * a domain without devices. The machine is the one that conformance.sh gives to Xen: 3 GiB of RAM
+ * with the PC's hole, an edu and an NVMe controller.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include <model/model.h>
 
 #include "conf.h"
 
 static struct xen_pci_host host;
-struct xen_pci_host *conf_host = &host;
+struct xen_pci_host *conf_host;
 
 static const struct xen_e820_entry machine[] = {
 	{0x00000000, 0x0009fc00, XEN_E820_RAM},	     {0x0009fc00, 0x00000400, XEN_E820_RESERVED},
@@ -52,7 +54,7 @@ uint64_t conf_pte(const volatile void *va)
 	return model_pte(va);
 }
 
-static bool start(void)
+static bool start(bool domu)
 {
 	const struct model_params params = {
 		.e820 = machine,
@@ -60,26 +62,35 @@ static bool start(void)
 		.nr_pages = 16384,
 		.max_pages = 16384 + 256,
 		.paddr_bits = 40,
+		.domu = domu,
 	};
 	unsigned int found;
 	size_t i;
 
 	model_start(&params);
+	if (domu)
+		model_give_flat_map();
 	for (i = 0; i < LEN(functions); i++)
 		model_pci_plug(&functions[i]);
+	if (domu)
+		return true;
+	conf_host = &host;
 	xen_pci_host_init(&host, &model_pci_config, 0, true);
 	return !xen_pci_scan(&host, 0, &found) && found == LEN(functions);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	bool domu = argc == 2 && !strcmp(argv[1], "domu");
+
 	setvbuf(stdout, NULL, _IOLBF, 0); /* a breach ends the process */
-	if (!start()) {
+	if (!start(domu)) {
 		fprintf(stderr, "conformance: the model's PCI cannot be scanned\n");
 		return 1;
 	}
 	printf("  conformance: %u cases\n", conf_run());
-	xen_pci_host_fini(&host);
+	if (!domu)
+		xen_pci_host_fini(&host);
 	xen_p2m_fini();
 	return model_stop() ? 0 : 1;
 }

@@ -70,7 +70,8 @@ static void domain_map(void)
 	unsigned int nr = XEN_E820_MAX;
 	int rc = get_map(XENMEM_memory_map, map, &nr);
 
-	conf("domain-map", "%s", conf_err(rc));
+	conf("domain-map", "%s entries=%u", conf_err(rc), rc ? 0 : nr);
+	nr = XEN_E820_MAX;
 	rc = get_map(XENMEM_memory_map, NULL, &nr);
 	conf("domain-map-no-buffer", "%s", conf_err(rc));
 	conf("domain-map-no-argument", "%s",

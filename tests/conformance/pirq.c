@@ -182,7 +182,7 @@ static void gsis(void)
 static uint64_t msix_table(void)
 {
 	const struct xen_pci_addr addr = {.devfn = NVME_DEVFN};
-	const struct xen_pci_dev *dev = xen_pci_find(conf_host, addr);
+	const struct xen_pci_dev *dev = conf_host ? xen_pci_find(conf_host, addr) : NULL;
 
 	return dev ? dev->res[0].start : 0;
 }

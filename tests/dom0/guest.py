@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The reference guest as domU, started by the stock xl, without devices."""
 
-from host import O
+import subprocess
+
+from host import O, Failure
 from scenario import scenario
 
 GUEST = {"/guest/guest.elf": f"{O}/guest.elf", "/guest/kernel-test.elf": f"{O}/kernel-test.elf"}
@@ -87,3 +89,27 @@ def guest_console(host):
     host.do(f"kill -CONT {daemon}")
     host.wait("three", r"^\[[1-9]\d* bytes lost\]$")
     host.wait("three", PASSED)
+
+
+def cases(lines, where):
+    """The lines of the conformance suite, name -> result; all of them, each name once."""
+    found = [line[5:].split(": ", 1) for line in lines if line.startswith("conf ")]
+    said = [line.split()[1] for line in lines if line.startswith("  conformance: ")]
+    if said != [str(len(found))] or len(dict(found)) != len(found):
+        raise Failure(f"conformance {where}: {len(found)} cases seen, {said} said")
+    return dict(found)
+
+
+@scenario("guest-conformance", "hypercalls as domU, compared with the model (docs/conformance.md)",
+          files=GUEST, mem="3G")
+def guest_conformance(host):
+    program = subprocess.run([f"{O}/host/conformance", "domu"], text=True, timeout=300,
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    model = cases(program.stdout.splitlines(), "on the model")
+    host.start("one", **CONFIG, extra="test=conformance")
+    host.wait("one", PASSED, 300)
+    xen = cases(host.guests["one"], "on Xen")
+    differs = [f"{name}\n    model  {model.get(name, '-')}\n    xen    {xen.get(name, '-')}"
+               for name in {**model, **xen} if model.get(name) != xen.get(name)]
+    if differs or program.returncode:
+        raise Failure(f"{len(model)} cases, {len(differs)} differences\n  " + "\n  ".join(differs))

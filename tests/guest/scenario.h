@@ -12,6 +12,7 @@
 
 #define NEEDS_EDU (1u << 0)
 #define NEEDS_NVME (1u << 1)
+#define NEEDS_AS_DOM0 (1u << 2) /* these, but nothing as domU */
 
 struct scenario {
 	const char *name;

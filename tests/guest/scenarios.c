@@ -27,7 +27,7 @@ static const struct scenario scenarios[] = {
 	{"edu", "DMA both ways beyond the device's reach, INTx and MSI", NEEDS_EDU, scenario_edu},
 	{"nvme", "read, write, flush, PRP lists, MSI-X, errors", NEEDS_NVME, scenario_nvme},
 	{"conformance", "hypercalls, right and wrong, for comparison with the model",
-	 NEEDS_EDU | NEEDS_NVME, scenario_conformance},
+	 NEEDS_EDU | NEEDS_NVME | NEEDS_AS_DOM0, scenario_conformance},
 };
 
 static const struct scenario *find(const char *name, uint64_t length)
@@ -63,6 +63,8 @@ static bool names_are_known(struct name_list list)
 /* The hardware that is missing for @scenario; NULL: none. */
 static const char *missing(const struct scenario *scenario)
 {
+	if (scenario->needs & NEEDS_AS_DOM0 && !boot_has_machine())
+		return NULL;
 	if (scenario->needs & NEEDS_EDU && !count_devices(EDU_VENDOR, EDU_DEVICE))
 		return "there is no edu device";
 	if (scenario->needs & NEEDS_NVME && !count_nvme())

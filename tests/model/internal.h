@@ -81,7 +81,8 @@ struct model {
 	uint64_t tot_pages, max_pages;
 	uint64_t *mfn_list; /* in its RAM: */
 	uint64_t list_pfn, list_pages;
-	bool domain_map; /* the toolstack gave the domain an E820 */
+	struct xen_e820_entry domain_map[XEN_E820_MAX]; /* by the toolstack */
+	unsigned int nr_domain_map;			/* 0: it gave none */
 
 	/* Kernel address space: direct map, then the area of xen_port_vm_alloc(). */
 	uint8_t *space;

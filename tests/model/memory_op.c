@@ -115,14 +115,29 @@ static long machphys_mapping(struct xen_machphys_mapping *mapping)
 	return 0;
 }
 
-static long memory_map_op(unsigned int cmd, struct xen_memory_map *map)
+static long domain_map_op(struct xen_memory_map *map)
 {
-	if (cmd == XENMEM_machine_memory_map && model.params.domu)
-		return -XEN_EPERM;
-	if (cmd == XENMEM_memory_map && !model.domain_map)
+	if (!map)
+		return -XEN_EFAULT;
+	if (!model.nr_domain_map)
 		return -XEN_ENOSYS; /* the toolstack gave none */
-	if (cmd == XENMEM_machine_memory_map && map->buffer.p &&
-	    map->nr_entries < model.nr_e820 + 1)
+	if (map->nr_entries > model.nr_domain_map)
+		map->nr_entries = model.nr_domain_map;
+	if (map->nr_entries && !map->buffer.p)
+		return -XEN_EFAULT;
+	if (map->nr_entries)
+		memcpy(map->buffer.p, model.domain_map,
+		       map->nr_entries * sizeof(model.domain_map[0]));
+	return 0;
+}
+
+static long machine_map_op(struct xen_memory_map *map)
+{
+	if (model.params.domu)
+		return -XEN_EPERM;
+	if (!map)
+		return -XEN_EFAULT;
+	if (map->buffer.p && map->nr_entries < model.nr_e820 + 1)
 		return -XEN_EINVAL; /* Xen wants one entry more than there are */
 	if (map->nr_entries > model.nr_e820 || !map->buffer.p)
 		map->nr_entries = model.nr_e820;
@@ -147,6 +162,10 @@ long do_memory_op(unsigned int cmd, void *arg)
 	case XENMEM_decrease_reservation:
 	case XENMEM_populate_physmap:
 		return reservation(cmd, arg);
+	case XENMEM_memory_map:
+		return domain_map_op(arg);
+	case XENMEM_machine_memory_map:
+		return machine_map_op(arg);
 	default:
 		if (!arg)
 			return -XEN_EFAULT;
@@ -161,9 +180,6 @@ long do_memory_op(unsigned int cmd, void *arg)
 		return machphys_mapping(arg);
 	case XENMEM_machphys_mfn_list:
 		return machphys_mfn_list(arg);
-	case XENMEM_memory_map:
-	case XENMEM_machine_memory_map:
-		return memory_map_op(cmd, arg);
 	default:
 		return -XEN_ENOSYS;
 	}
@@ -171,5 +187,15 @@ long do_memory_op(unsigned int cmd, void *arg)
 
 void model_give_map(void)
 {
-	model.domain_map = true;
+	memcpy(model.domain_map, model.e820, sizeof(model.e820));
+	model.nr_domain_map = model.nr_e820;
+}
+
+void model_give_flat_map(void)
+{
+	model.domain_map[0] = (struct xen_e820_entry){
+		.size = model.max_pages << XEN_PAGE_SHIFT,
+		.type = XEN_E820_RAM,
+	};
+	model.nr_domain_map = 1;
 }

@@ -20,10 +20,11 @@ static long features(struct xen_feature_info *info)
 		return -XEN_EFAULT;
 	if (info->submap_idx)
 		return -XEN_EINVAL;
-	info->submap = XEN_FEATURE(pae_pgdir_above_4gb) | XEN_FEATURE(mmu_pt_update_preserve_ad) |
-		       XEN_FEATURE(highmem_assist) | XEN_FEATURE(gnttab_map_avail_bits) |
-		       XEN_FEATURE(memory_op_vnode_supported) | XEN_FEATURE(direct_mapped) |
-		       (model.params.domu ? 0 : XEN_FEATURE(dom0));
+	info->submap =
+		XEN_FEATURE(mmu_pt_update_preserve_ad) | XEN_FEATURE(highmem_assist) |
+		XEN_FEATURE(gnttab_map_avail_bits) | XEN_FEATURE(memory_op_vnode_supported) |
+		XEN_FEATURE(direct_mapped) |
+		(model.params.domu ? 0 : XEN_FEATURE(dom0) | XEN_FEATURE(pae_pgdir_above_4gb));
 	return 0;
 }
 
@@ -83,6 +84,8 @@ int do_console_io(int cmd, int count, char *buffer)
 {
 	char line[CONSOLE_LINE];
 
+	if (model.params.domu)
+		return -XEN_EPERM; /* a release build's */
 	if (cmd == CONSOLEIO_read)
 		return 0; /* nobody types */
 	if (cmd != CONSOLEIO_write)

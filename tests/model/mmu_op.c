@@ -57,8 +57,8 @@ static int mmu_update_one(const struct mmu_update *req, domid_t domid)
 }
 
 /*
- * Whose frames may be named? Xen does not take a domain's own number for that, and dom0 may name
- * device memory's and Xen's own. No domain may touch another one's here.
+ * Whose frames may be named? Xen does not take a domain's own number for that. All may name device
+ * memory's, dom0 Xen's own too. No domain may touch another one's here.
  */
 static int pg_owner(domid_t domid)
 {
@@ -66,7 +66,7 @@ static int pg_owner(domid_t domid)
 		return 0;
 	if (domid != DOMID_IO && domid != DOMID_XEN)
 		return -XEN_ESRCH;
-	return model.params.domu ? -XEN_EPERM : 0;
+	return model.params.domu && domid == DOMID_XEN ? -XEN_EPERM : 0;
 }
 
 int do_mmu_update(struct mmu_update *req, unsigned int count, unsigned int *done, domid_t domid)

@@ -142,6 +142,8 @@ void *model_mmio(mfn_t mfn);
 void model_permit_iomem(mfn_t mfn, uint64_t nr);
 /* Give the domain a memory map of its own, the machine's, for XENMEM_memory_map (e820_host). */
 void model_give_map(void);
+/* What the stock tool gives a PV domain otherwise: RAM from 0 up to the domain's limit. */
+void model_give_flat_map(void);
 
 /* P2M and M2P bijective, every frame of the domain in the P2M once, kernel mappings agree with the
  * P2M, frame count as Xen's. Prints the first fault. */

@@ -12,6 +12,7 @@
 
 #define NR_GSI 48
 #define NR_PIRQS 256
+#define NR_DOMU_PIRQS (NR_GSI + 32) /* Xen's default */
 #define FIRST_FREE 16
 #define MAX_MSI 32
 
@@ -39,12 +40,18 @@ void physdev_start(void)
 	physdev_pci_start();
 }
 
+/* How many the domain may have. */
+static uint32_t limit(void)
+{
+	return model.params.domu ? NR_DOMU_PIRQS : NR_PIRQS;
+}
+
 static int free_pirq(bool gsi)
 {
 	for (int i = FIRST_FREE; gsi && i < NR_GSI; i++)
 		if (!pirqs[i].mapped)
 			return i;
-	for (int i = NR_PIRQS - 1; i >= NR_GSI; i--)
+	for (int i = (int)limit() - 1; i >= NR_GSI; i--)
 		if (!pirqs[i].mapped)
 			return i;
 	return -XEN_ENOSPC;
@@ -53,7 +60,7 @@ static int free_pirq(bool gsi)
 /* @nr consecutive ones, naturally aligned. */
 static int free_pirqs(int nr)
 {
-	for (int start = NR_PIRQS - nr; start >= NR_GSI; start -= nr) {
+	for (int start = (int)limit() - nr; start >= NR_GSI; start -= nr) {
 		int i = 0;
 
 		while (i < nr && !pirqs[start + i].mapped)
@@ -197,7 +204,7 @@ static int unmap_pirq(const struct physdev_unmap_pirq *unmap)
 
 int physdev_bind(uint32_t pirq, evtchn_port_t port)
 {
-	if (pirq >= NR_PIRQS)
+	if (pirq >= limit())
 		return -XEN_EINVAL;
 	if (!pirqs[pirq].mapped)
 		return -XEN_EPERM; /* mapping it gives the right to it */
@@ -284,7 +291,7 @@ static int eoi(const struct physdev_eoi *op)
 
 static int status_query(struct physdev_irq_status_query *op)
 {
-	if (op->irq >= NR_PIRQS)
+	if (op->irq >= limit())
 		return -XEN_EINVAL;
 	op->flags = XENIRQSTAT_needs_eoi; /* Xen says so of every kind of PIRQ */
 	return 0;

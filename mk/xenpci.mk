@@ -6,8 +6,9 @@
 
 XENPCI_CORE := $(addprefix tools/xenpci/,bdf.c number.c memory.c finding.c device.c owner.c names.c \
 	context.c list.c attached.c p2m-view.c space.c map.c map-scale.c map-text.c map-json.c \
-	map-svg.c map-command.c)
-XENPCI_SEAMS := $(addprefix tools/xenpci/,files.c store.c hv.c guest.c quiet.c interrupt.c)
+	map-svg.c map-command.c facts.c gather.c check-device.c check-memory.c \
+	check-command.c explain.c use.c)
+XENPCI_SEAMS := $(addprefix tools/xenpci/,files.c store.c hv.c hv-query.c guest.c quiet.c interrupt.c)
 XENPCI_SRC := $(XENPCI_CORE) $(XENPCI_SEAMS) tools/xenpci/main.c
 XENPCI_LIBS := xencontrol xenforeignmemory xenstore libpci jansson
 
@@ -29,4 +30,8 @@ $(HOST)/test_xenpci-%: $(HOST)/tests/unit/test_xenpci-%.o
 $(HOST)/test_xenpci-text: $(call host_obj,$(addprefix tools/xenpci/,bdf.c number.c memory.c finding.c))
 
 $(HOST)/test_xenpci-map: $(call host_obj,$(addprefix tools/xenpci/,bdf.c number.c memory.c finding.c \
-	p2m-view.c space.c map.c map-scale.c map-text.c map-json.c map-svg.c))
+	p2m-view.c space.c map.c map-scale.c map-text.c map-json.c map-svg.c device.c files.c))
+
+$(HOST)/test_xenpci-check: $(call host_obj,$(addprefix tools/xenpci/,bdf.c number.c memory.c finding.c \
+	device.c files.c names.c facts.c check-device.c check-memory.c explain.c use.c map-text.c \
+	map-scale.c map.c))

@@ -9,6 +9,7 @@
 #include <xen/xen.h>
 
 #include "unit.h"
+#include "xenpci/context.h"
 #include "xenpci/map.h"
 
 #define FRAMES 4096
@@ -25,6 +26,7 @@ static struct {
 	uint64_t m2p[FRAMES];
 	struct guest_info info;
 	int owns_error;
+	bool interrupted;
 	unsigned int reads;
 	void (*after_read)(uint64_t mfn); /* the guest goes on living */
 } machine;
@@ -67,6 +69,11 @@ int guest_m2p(struct guest *guest, uint64_t mfn, uint64_t *pfn)
 		return -ERANGE;
 	*pfn = machine.m2p[mfn];
 	return 0;
+}
+
+bool context_interrupted(void)
+{
+	return machine.interrupted;
 }
 
 /* ---- building a guest ---- */
@@ -446,6 +453,29 @@ static void no_books(void)
 	ck_assert_int_eq(space_read(&the_map.space, &view, NULL, 0), -EPERM);
 }
 
+static void interrupted(void)
+{
+	make_mixed();
+	ck_assert_int_eq(open_view(), EXIT_DONE);
+	machine.interrupted = true;
+	ck_assert_int_eq(space_read(&the_map.space, &view, NULL, 0), -EINTR);
+}
+
+/* A run of 2 MiB is shown as such, one page less is not. */
+static void large_runs(void)
+{
+	uint64_t pfn;
+
+	make_guest(4 * GUEST_ENTRIES);
+	for (pfn = 0; pfn < SPACE_LARGE - 1; pfn++)
+		give(pfn, 100 + pfn);
+	for (pfn = 1000; pfn < 1000 + SPACE_LARGE; pfn++)
+		give(pfn, pfn);
+	ck_assert_uint_eq(read_space()->large.count, 1);
+	expect_range(&the_map.space.large, 0, 1000, 1000 + SPACE_LARGE, SPACE_LARGE);
+	ck_assert_uint_eq(the_map.space.runs_total, 2);
+}
+
 /* Every second page foreign: the lists stay short, the numbers exact. */
 static void scattered(void)
 {
@@ -486,7 +516,7 @@ static void longest_runs(void)
 		ck_assert_uint_eq(space->run[run].pages, SPACE_RUNS + 1 + run);
 	ck_assert_uint_eq(space->runs_of_order[0], 1);
 	ck_assert_uint_eq(space->runs_of_order[4], 16);
-	ck_assert_uint_eq(space->runs_of_order[6], 1);
+	ck_assert_uint_eq(space->runs_of_order[5], 1);
 }
 
 /* ---- showing ---- */
@@ -535,9 +565,9 @@ static void bars_and_p2m(void)
 		{1100 << 12, 4 << 12, "0000:00:01.0 BAR 0, not in the P2M", false},
 		{98 << 12, 4 << 12, "0000:00:01.0 BAR 0, in conflict", true},
 		{103 << 12, 4 << 12, "0000:00:01.0 BAR 0, in conflict", true}, /* a foreign page */
-		{(1ULL << 32) - 4096, 4096, "0000:00:01.0 BAR 0, not in the P2M", false},
-		{1ULL << 32, 1ULL << 32, "0000:00:01.0 BAR 0, not in the P2M", false},
-		{1ULL << 40, 1ULL << 40, "0000:00:01.0 BAR 0, not in the P2M", false},
+		{(1ULL << 32) - 4096, 4096, "0000:00:01.0 BAR 0, beyond the P2M", false},
+		{1ULL << 32, 1ULL << 32, "0000:00:01.0 BAR 0, beyond the P2M", false},
+		{1ULL << 40, 1ULL << 40, "0000:00:01.0 BAR 0, beyond the P2M", false},
 	};
 	struct device device;
 	unsigned int i;
@@ -620,9 +650,9 @@ static void text_form(void)
 	map_set_name(&the_map, "peer\x1b[31m");
 	text = shown(as_text);
 	ck_assert_ptr_nonnull(strstr(text, "domain 7 peer?[31m: 1000 pages (3.9M)"));
-	ck_assert_ptr_nonnull(strstr(text, "0000:00:06.0 BAR 0, not in the P2M"));
-	ck_assert_ptr_nonnull(strstr(text, "machine 0x3e8000"));
-	ck_assert_ptr_nonnull(strstr(text, " 2 of 128K"));
+	ck_assert_ptr_nonnull(strstr(text, "0000:00:06.0 BAR 0, beyond the P2M"));
+	ck_assert_ptr_nonnull(strstr(text, "the longest: 240K at 0, machine 0x3e8000"));
+	ck_assert_ptr_nonnull(strstr(text, " 2 of 128K+"));
 	for (line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
 		ck_assert_uint_le(strlen(line), 120);
 	text = shown(as_short_text);
@@ -724,7 +754,9 @@ static const struct unit_case cases[] = {
 	{"a list that moves is noticed", list_in_motion},
 	{"without Xen's books there is no map", no_books},
 	{"a scattered P2M makes no long lists", scattered},
+	{"a long reading can be interrupted", interrupted},
 	{"the longest runs are kept", longest_runs},
+	{"large runs are told apart", large_runs},
 	{"a BAR is shown with what the P2M has there", bars_and_p2m},
 	{"pages under a BAR are counted exactly", watches_count_pages},
 	{"XSA-461: BARs of two functions in one page are a conflict", xsa_461},

@@ -69,6 +69,8 @@ enum exit_status context_usage(struct context *context, const char *name, const 
 extern const struct command commands[];
 
 enum exit_status run_list(struct context *context, int argc, char **argv);
+enum exit_status run_check(struct context *context, int argc, char **argv);
+enum exit_status run_explain(struct context *context, int argc, char **argv);
 enum exit_status run_map(struct context *context, int argc, char **argv);
 enum exit_status run_assignable(struct context *context, int argc, char **argv);
 enum exit_status run_attach(struct context *context, int argc, char **argv);

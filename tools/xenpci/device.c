@@ -293,6 +293,20 @@ void devices_free(struct devices *devices)
 	*devices = (struct devices){0};
 }
 
+const char *region_name(unsigned int region, char buffer[8])
+{
+	static const char *const window[DEVICE_WINDOWS] = {"I/O window", "memory window",
+							   "prefetchable window", "window"};
+
+	if (region == DEVICE_ROM)
+		return "ROM";
+	if (region > DEVICE_ROM)
+		return window[(region - DEVICE_REGIONS) % DEVICE_WINDOWS];
+	memcpy(buffer, "BAR 0", 6);
+	buffer[4] = (char)('0' + region);
+	return buffer;
+}
+
 const struct device *devices_find(const struct devices *devices, struct bdf bdf)
 {
 	size_t i;

@@ -78,6 +78,10 @@ bool device_is_pciback(const struct device *device);
 unsigned int device_capability(const struct device *device, uint8_t id);
 unsigned int device_extended_capability(const struct device *device, uint16_t id);
 
+/* "BAR 0", "ROM", and for DEVICE_REGIONS + n the n-th window of a bridge; buffer is for the first.
+ */
+const char *region_name(unsigned int region, char buffer[8]);
+
 static inline uint64_t region_size(const struct region *region)
 {
 	return region->kind == REGION_NONE ? 0 : region->last - region->first + 1;

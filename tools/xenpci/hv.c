@@ -7,15 +7,11 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <xenctrl.h>
+#include "hv-private.h"
 #include "memory.h"
 #include "quiet.h"
 
-struct hv {
-	xc_interface *xc;
-};
-
-static int result(int value)
+int hv_result(int value)
 {
 	if (value >= 0)
 		return 0;
@@ -45,7 +41,7 @@ void hv_close(struct hv *hv)
 int hv_host(struct hv *hv, struct hv_host *host)
 {
 	xc_physinfo_t info = {0};
-	int err = result(xc_physinfo(hv->xc, &info));
+	int err = hv_result(xc_physinfo(hv->xc, &info));
 
 	if (err)
 		return err;
@@ -64,7 +60,7 @@ int hv_domain(struct hv *hv, uint32_t id, struct hv_domain *domain)
 	int count = xc_domain_getinfolist(hv->xc, id, 1, &info);
 
 	if (count < 0)
-		return result(count);
+		return hv_result(count);
 	if (!count || info.domain != id)
 		return -ESRCH;
 	*domain = (struct hv_domain){
@@ -81,23 +77,23 @@ int hv_domain(struct hv *hv, uint32_t id, struct hv_domain *domain)
 
 int hv_iomem(struct hv *hv, uint32_t domain, uint64_t first, uint64_t count, bool allow)
 {
-	return result(xc_domain_iomem_permission(hv->xc, domain, first, count, allow));
+	return hv_result(xc_domain_iomem_permission(hv->xc, domain, first, count, allow));
 }
 
 int hv_ioports(struct hv *hv, uint32_t domain, uint32_t first, uint32_t count, bool allow)
 {
-	return result(xc_domain_ioport_permission(hv->xc, domain, first, count, allow));
+	return hv_result(xc_domain_ioport_permission(hv->xc, domain, first, count, allow));
 }
 
 int hv_irq(struct hv *hv, uint32_t domain, uint32_t pirq, bool allow)
 {
-	return result(xc_domain_irq_permission(hv->xc, domain, pirq, allow));
+	return hv_result(xc_domain_irq_permission(hv->xc, domain, pirq, allow));
 }
 
 int hv_map_gsi(struct hv *hv, uint32_t domain, uint32_t gsi, uint32_t *pirq)
 {
 	int number = (int)gsi;
-	int err = result(xc_physdev_map_pirq(hv->xc, domain, (int)gsi, &number));
+	int err = hv_result(xc_physdev_map_pirq(hv->xc, domain, (int)gsi, &number));
 
 	if (!err)
 		*pirq = (uint32_t)number;
@@ -106,16 +102,16 @@ int hv_map_gsi(struct hv *hv, uint32_t domain, uint32_t gsi, uint32_t *pirq)
 
 int hv_unmap_pirq(struct hv *hv, uint32_t domain, uint32_t pirq)
 {
-	return result(xc_physdev_unmap_pirq(hv->xc, domain, (int)pirq));
+	return hv_result(xc_physdev_unmap_pirq(hv->xc, domain, (int)pirq));
 }
 
 int hv_assign(struct hv *hv, uint32_t domain, uint32_t sbdf, bool rdm_relaxed)
 {
-	return result(xc_assign_device(hv->xc, domain, sbdf,
-				       rdm_relaxed ? XEN_DOMCTL_DEV_RDM_RELAXED : 0));
+	return hv_result(xc_assign_device(hv->xc, domain, sbdf,
+					  rdm_relaxed ? XEN_DOMCTL_DEV_RDM_RELAXED : 0));
 }
 
 int hv_deassign(struct hv *hv, uint32_t domain, uint32_t sbdf)
 {
-	return result(xc_deassign_device(hv->xc, domain, sbdf));
+	return hv_result(xc_deassign_device(hv->xc, domain, sbdf));
 }

@@ -11,6 +11,9 @@
 
 const struct command commands[] = {
 	{"list", "[--json]", "PCI devices: names, driver, BARs, IOMMU, owner", run_list},
+	{"check", "[--json] [--no-iommu] BDF [DOMAIN]", "what is in the way of giving it away?",
+	 run_check},
+	{"explain", "[--json] BDF", "what it is, and the same", run_explain},
 	{"map", "[--json|--svg] [--all] DOMAIN", "draw a guest's address space", run_map},
 	{0},
 };

@@ -94,6 +94,11 @@ static enum exit_status read_p2m(struct context *context, struct map *map, struc
 		if (status)
 			break;
 		err = space_read(&map->space, view, watches, map->bars);
+		if (err == -EINTR) {
+			status = report_error(&context->report, EXIT_INTERRUPTED, "interrupted",
+					      "interrupted||");
+			break;
+		}
 		if (err) {
 			status = report_error(&context->report, EXIT_HOST, "no-frame-info",
 					      "Xen does not tell whose the frames are|%s|",

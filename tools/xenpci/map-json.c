@@ -23,8 +23,6 @@ static json_t *items(const struct map *map)
 					 "first", hex(item->first), "last", hex(item->last),
 					 "pages", (json_int_t)item->pages);
 
-		if (item->kind == MAP_RUN)
-			json_object_set_new(json, "machine", hex(item->machine));
 		if (*item->text)
 			json_object_set_new(json, "text", json_string(item->text));
 		json_array_append_new(array, json);
@@ -54,17 +52,25 @@ static json_t *bars(const struct map *map)
 	return array;
 }
 
+/* How many there are of each order, and the longest. */
 static json_t *runs(const struct space *space)
 {
-	json_t *array = json_array();
+	json_t *orders = json_array(), *longest = json_array();
 	unsigned int order;
+	size_t i;
 
 	for (order = 0; order < SPACE_ORDERS; order++)
 		if (space->runs_of_order[order])
-			json_array_append_new(array,
+			json_array_append_new(orders,
 					      json_pack("{s:i, s:I}", "order", (int)order, "count",
 							(json_int_t)space->runs_of_order[order]));
-	return array;
+	for (i = 0; i < space->runs; i++)
+		json_array_append_new(longest,
+				      json_pack("{s:o, s:o, s:I}", "pfn", hex(space->run[i].pfn),
+						"mfn", hex(space->run[i].mfn), "pages",
+						(json_int_t)space->run[i].pages));
+	return json_pack("{s:I, s:o, s:o}", "count", (json_int_t)space->runs_total, "orders",
+			 orders, "longest", longest);
 }
 
 json_t *map_json(const struct map *map, const struct report *report)

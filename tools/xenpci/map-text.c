@@ -57,6 +57,7 @@ static void draw_bar(const struct map *map, const struct map_scale *scale, enum 
 static void draw_ruler(const struct map_scale *scale, FILE *out)
 {
 	char ticks[COLUMNS + MAP_SIZE], labels[COLUMNS + MAP_SIZE], size[MAP_SIZE];
+	char last[MAP_SIZE] = "";
 	unsigned int end = 0, at;
 	size_t i, length;
 
@@ -67,6 +68,9 @@ static void draw_ruler(const struct map_scale *scale, FILE *out)
 		if ((i && at < end) || at >= COLUMNS)
 			continue;
 		length = strlen(map_size(scale->cut[i], size));
+		if (!strcmp(size, last))
+			continue;
+		memcpy(last, size, length + 1);
 		ticks[at] = '|';
 		memcpy(labels + at, size, length);
 		end = at + (unsigned int)length + 1;
@@ -95,20 +99,27 @@ static void print_table(const struct map *map, FILE *out, size_t rows)
 		fprintf(out, "  (%zu more rows: --all)\n", map->items - shown);
 }
 
-/* How RAM lies in the machine: what a device with a scatter list or without one will meet. */
+/* How RAM lies in the machine: what a device without a scatter list will meet. */
 static void print_runs(const struct map *map, FILE *out)
 {
+	const struct space *space = &map->space;
 	char size[MAP_SIZE];
 	unsigned int order;
+	size_t i, longest = 0;
 
-	if (!map->space.runs_total)
+	if (!space->runs_total)
 		return;
+	for (i = 1; i < space->runs; i++)
+		if (space->run[i].pages > space->run[longest].pages)
+			longest = i;
 	fprintf(out, "  runs that are contiguous in the machine:");
 	for (order = 0; order < SPACE_ORDERS; order++)
-		if (map->space.runs_of_order[order])
-			fprintf(out, " %" PRIu64 " of %s", map->space.runs_of_order[order],
-				map_size(4096ULL << order, size));
-	fputs(" or more\n", out);
+		if (space->runs_of_order[order])
+			fprintf(out, " %" PRIu64 " of %s+", space->runs_of_order[order],
+				map_size((uint64_t)GUEST_PAGE << order, size));
+	fprintf(out, "\n  the longest: %s at %#" PRIx64 ", machine %#" PRIx64 "\n",
+		map_size(space->run[longest].pages * GUEST_PAGE, size),
+		space->run[longest].pfn * GUEST_PAGE, space->run[longest].mfn * GUEST_PAGE);
 }
 
 void map_text(const struct map *map, FILE *out, size_t rows)

@@ -18,7 +18,7 @@ const char *const map_kind_name[MAP_KINDS] = {"RAM",	  "contiguous", "foreign",
 					      "identity", "BARs",	"conflicts"};
 const char *const map_kind_what[MAP_KINDS] = {
 	"the domain's own memory, by Xen's books",
-	"memory that is contiguous in the machine too, the longest runs",
+	"memory in runs of 2 MiB or more that are contiguous in the machine too",
 	"mapped by grant from other domains, by the guest's word",
 	"frames that stand for themselves, by the guest's word",
 	"memory regions of the devices it has",
@@ -84,14 +84,6 @@ void map_keep_watches(struct map *map, const struct space_watch *watches)
 		map->bar[i].watch = watches[i];
 }
 
-static const char *region_name(unsigned int region, char name[8])
-{
-	if (region == DEVICE_ROM)
-		return "ROM";
-	snprintf(name, 8, "BAR %u", region & 7);
-	return name;
-}
-
 /* ---- items ---- */
 
 static struct map_item *add(struct map *map, enum map_kind kind, uint64_t first_pfn,
@@ -126,24 +118,8 @@ static void add_list(struct map *map, enum map_kind kind, const struct space_lis
 	}
 }
 
-static void add_runs(struct map *map)
-{
-	size_t i;
-
-	for (i = 0; i < map->space.runs; i++) {
-		const struct space_run *run = &map->space.run[i];
-		struct map_item *item;
-
-		if (run->pages < 2)
-			continue;
-		item = add(map, MAP_RUN, run->pfn, run->pfn + run->pages, run->pages);
-		item->machine = run->mfn << PAGE_BITS;
-		snprintf(item->text, sizeof(item->text), "machine %#" PRIx64, item->machine);
-	}
-}
-
 /* What the guest's P2M has where the BAR is. */
-static const char *bar_state(const struct space_watch *watch)
+static const char *bar_state(const struct space *space, const struct space_watch *watch)
 {
 	uint64_t pages = watch->last - watch->first + 1;
 
@@ -153,7 +129,7 @@ static const char *bar_state(const struct space_watch *watch)
 		return "identity";
 	if (watch->pages[SPACE_IDENTITY])
 		return "identity in part";
-	return "not in the P2M";
+	return watch->first < space->entries ? "not in the P2M" : "beyond the P2M";
 }
 
 static void add_bars(struct map *map)
@@ -168,7 +144,8 @@ static void add_bars(struct map *map)
 		item->last = bar->last;
 		item->pages = bar->watch.last - bar->watch.first + 1;
 		snprintf(item->text, sizeof(item->text), "%s %s, %s", BDF_STR(bar->bdf),
-			 region_name(bar->region, (char[8]){0}), bar_state(&bar->watch));
+			 region_name(bar->region, (char[8]){0}),
+			 bar_state(&map->space, &bar->watch));
 	}
 }
 
@@ -264,7 +241,7 @@ void map_make(struct map *map, struct report *report)
 {
 	map->items = 0;
 	add_list(map, MAP_RAM, &map->space.list[SPACE_RAM], "");
-	add_runs(map);
+	add_list(map, MAP_LARGE, &map->space.large, "");
 	add_list(map, MAP_FOREIGN, &map->space.list[SPACE_FOREIGN], "");
 	add_list(map, MAP_IDENTITY, &map->space.list[SPACE_IDENTITY], "");
 	add_bars(map);

@@ -13,7 +13,7 @@
 
 enum map_kind {
 	MAP_RAM,
-	MAP_RUN, /* RAM that is contiguous in the machine too */
+	MAP_LARGE, /* RAM in large runs that are contiguous in the machine too */
 	MAP_FOREIGN,
 	MAP_IDENTITY,
 	MAP_BAR,
@@ -37,8 +37,7 @@ struct map_bar {
 struct map_item {
 	enum map_kind kind;
 	uint64_t first, last;
-	uint64_t pages;	  /* of the kind in it */
-	uint64_t machine; /* MAP_RUN: where it begins in the machine, bytes */
+	uint64_t pages; /* of the kind in it */
 	char text[80];
 };
 

@@ -6,7 +6,9 @@
  */
 #include "space.h"
 
+#include <errno.h>
 #include <string.h>
+#include "context.h"
 
 /* ---- lists of ranges ---- */
 
@@ -77,6 +79,8 @@ static void run_end(struct space *space, struct space_run *run)
 		return;
 	space->runs_of_order[63 - __builtin_clzll(run->pages)]++;
 	space->runs_total++;
+	if (run->pages >= SPACE_LARGE)
+		list_add(&space->large, run->pfn, run->pages);
 	run_keep(space, run);
 	run->pages = 0;
 }
@@ -236,6 +240,7 @@ int space_read(struct space *space, struct p2m_view *view, struct space_watch *w
 
 	memset(space, 0, sizeof(*space));
 	space->entries = view->entries;
+	space->large.grain = 1;
 	for (kind = 0; kind < SPACE_KINDS; kind++)
 		space->list[kind].grain = 1;
 	for (w = 0; w < count; w++)
@@ -245,6 +250,8 @@ int space_read(struct space *space, struct p2m_view *view, struct space_watch *w
 		const uint64_t *entry = p2m_leaf(view, i, false);
 		int err;
 
+		if (context_interrupted())
+			return -EINTR;
 		leaf.first = i * GUEST_ENTRIES;
 		err = view->error ? view->error : classify(&leaf, view, entry);
 		if (!err && leaf.wrong) {

@@ -26,7 +26,8 @@ enum space_kind {
 };
 
 #define SPACE_RANGES 1024
-#define SPACE_RUNS 32
+#define SPACE_RUNS 16
+#define SPACE_LARGE 512 /* pages: 2 MiB, the most that a guest gets by one exchange */
 #define SPACE_ORDERS 29
 
 struct space_range {
@@ -59,6 +60,7 @@ struct space {
 	size_t runs;
 	uint64_t runs_of_order[SPACE_ORDERS]; /* how many of 2^n pages or more, less than 2^(n+1) */
 	uint64_t runs_total;
+	struct space_list large;       /* RAM that lies in runs of SPACE_LARGE pages or more */
 	uint64_t beyond;	       /* wrong: no such frame in the machine */
 	uint64_t others;	       /* wrong: not the domain's */
 	uint64_t astray;	       /* wrong: the machine-to-physical table points elsewhere */
@@ -67,8 +69,8 @@ struct space {
 
 /*
  * Read the whole P2M. watch[count] is in ascending order of first. 0, or what kept Xen from saying
- * whose a frame is (a negative errno). Entries that look wrong are read twice, since the guest may
- * be moving pages.
+ * whose a frame is (a negative errno), or -EINTR after a signal. Entries that look wrong are read
+ * twice, since the guest may be moving pages.
  */
 int space_read(struct space *space, struct p2m_view *view, struct space_watch *watch, size_t count);
 

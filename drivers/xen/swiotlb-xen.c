@@ -64,7 +64,7 @@ static int map_mmio(const struct xen_dma_dev *dev, paddr_t paddr, size_t size, d
 static __attribute__((noinline)) int bounce(struct xen_dma_dev *dev, paddr_t paddr, size_t size,
 					    enum xen_dma_dir dir, dma_addr_t *dma)
 {
-	struct xen_swiotlb_pool *pool = xen_load(&dev->pool);
+	struct xen_swiotlb_pool *pool = xen_load_acquire(&dev->pool);
 	int err;
 
 	if (unlikely(!pool)) {
@@ -73,7 +73,7 @@ static __attribute__((noinline)) int bounce(struct xen_dma_dev *dev, paddr_t pad
 		pool = xen_swiotlb_pool_get(dev->limits.mask, &err);
 		if (!pool)
 			return err;
-		xen_store(&dev->pool, pool);
+		xen_store_release(&dev->pool, pool);
 	}
 	err = xen_swiotlb_map_single(pool, &dev->limits, dev->name, paddr, size, dir, dma);
 	if (likely(!err))

@@ -280,7 +280,6 @@ void xen_ranges_fini(struct xen_ranges *set)
 		tree->free = pair->right;
 		xen_port_free(pair, 2 * sizeof(*pair));
 	}
-	tree->root = NULL;
 	set->tree[1] = (struct xen_ranges_tree){NULL, NULL, 0};
 	set->seq = set->nr_nodes = 0;
 }

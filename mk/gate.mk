@@ -6,10 +6,12 @@
 
 .PHONY: mutate
 mutate: ## do the tests notice a check deleted or flipped? F=file, N=max
-	$(Q)$(MAKE) $(UNITS:%=$(HOST)/test_%)
-	$(Q)PYTHONDONTWRITEBYTECODE=1 nice tests/mutate/mutate.py --host=$(HOST) --work=$(O)/mutate \
-		--cc='$(CC)' --cflags='$(HOST_CFLAGS)' \
-		--libs="$(SAN_$(SAN)) $$(pkg-config --libs check) -lpthread" \
+	$(Q)$(MAKE) SAN= $(UNITS:%=$(O)/host/test_%)
+	$(Q)$(MAKE) SAN=asan $(UNITS:%=$(O)/host-asan/test_%)
+	$(Q)PYTHONDONTWRITEBYTECODE=1 nice tests/mutate/mutate.py --host=$(O)/host \
+		--asan-host=$(O)/host-asan --work=$(O)/mutate --cc='$(CC)' \
+		--cflags='$(BASE_CFLAGS) $(CFLAGS) -Itests' --asan-flags='$(SAN_asan)' \
+		--libs="$$(pkg-config --libs check) -lpthread" \
 		--number=$(or $(N),$(if $(F)$(AGAIN),0,60)) $(F:%=--file=%) $(SEED:%=--seed=%) \
 		$(AGAIN:%=--again=%) $(if $(filter 1,$(V)),--verbose)
 

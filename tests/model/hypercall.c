@@ -161,7 +161,7 @@ static long dispatch(const struct multicall_entry *c)
 		return err;
 	if (!model.lie)
 		return perform(c);
-	lie = (struct model_lie_call){kinds[c->op], a[0], (void *)a[1], false, 0};
+	lie = (struct model_lie_call){kinds[c->op], a[0], (void *)a[1], false, 0, (void *)a[2]};
 	model.lie(&lie);
 	lie.done = true;
 	lie.rc = perform(c);

@@ -110,6 +110,7 @@ struct model_lie_call {
 	void *arg;	   /* the second */
 	bool done;	   /* this is after */
 	long rc;	   /* then: what it returns */
+	void *third;	   /* the third argument */
 };
 void model_lie(void (*lie)(struct model_lie_call *call));
 

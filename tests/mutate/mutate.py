@@ -4,7 +4,8 @@
 
 One mutation at a time is made in a copy of the source; only what it touches is compiled, linked
 before the archive of the rest (whose own member is then left out) and run against the test programs
-that `targets` names for the file, until one fails. A mutant that none of them notices survives.
+that `targets` names for the file, until one fails. What none of them notices is run once more under
+ASan and UBSan, as `make check` does; what is not noticed then either survives.
 
   killed     a test failed, crashed or hung
   survived   listed; the gate fails when more than 100 - RATE percent do
@@ -81,6 +82,14 @@ def kill_session(leader):
             pass
 
 
+class Build:
+    """One of the two builds that a mutant is tried in: its folder and how to compile and link."""
+
+    def __init__(self, host, cflags, libs, slow):
+        self.host, self.slow = os.path.abspath(host), slow
+        self.cflags, self.libs = shlex.split(cflags), shlex.split(libs)
+
+
 class Bench:
     """A copy of the source in which one mutant at a time is made and run."""
 
@@ -105,44 +114,51 @@ class Bench:
                 kill_session(child.pid)
                 return None
 
-    def compile(self, sources):
+    def compile(self, sources, build):
         """Objects as bytes; None if one does not compile. No debug information: it names lines."""
         result = {}
         for source in sources:
-            words = [*self.args.cc, *self.args.cflags, "-g0", "-w", "-c", "-o", "one.o", source]
+            words = [*self.args.cc, *build.cflags, "-g0", "-w", "-c", "-o", "one.o", source]
             if self.command(words, 60) != 0:
                 return None
             result[source] = (self.folder / "one.o").read_bytes()
         return result
 
-    def fails(self, tests, objects, limits):
+    def fails(self, tests, objects, build, limits):
         for source, code in objects.items():
             (self.folder / source).with_suffix(".o").write_bytes(code)
         for test in tests:
-            words = [*self.args.cc, "-o", "test", f"{self.args.host}/tests/unit/test_{test}.o",
+            words = [*self.args.cc, "-o", "test", f"{build.host}/tests/unit/test_{test}.o",
                      *(str(pathlib.Path(s).with_suffix(".o")) for s in objects),
-                     f"{self.args.host}/libhosted.a", *self.args.libs]
+                     f"{build.host}/libhosted.a", *build.libs]
             if self.command(words, 60) != 0:
                 sys.exit(f"mutate: does not link: {shlex.join(words)}")
             cpu, clock = limits[test]
-            if self.command(["prlimit", f"--cpu={cpu}", "./test"], clock) != 0:
+            words = ["prlimit", f"--cpu={cpu * build.slow}", "./test"]
+            if self.command(words, clock * build.slow) != 0:
                 return True
         return False
 
     def judge(self, mutant, tests, limits):
+        plain, sanitized = self.args.builds
         sources = compiled_with(mutant.path)
         if mutant.path not in self.originals:
-            self.originals[mutant.path] = self.compile(sources)
+            self.originals[mutant.path] = self.compile(sources, plain)
         file = self.folder / mutant.path
         original = file.read_text()
         file.write_text(mutant.text)
-        objects = self.compile(sources)
-        file.write_text(original)
-        if objects is None:
-            return "not built"
-        if objects == self.originals[mutant.path]:
-            return "same code"
-        return "killed" if self.fails(tests, objects, limits) else "survived"
+        try:
+            objects = self.compile(sources, plain)
+            if objects is None:
+                return "not built"
+            if objects == self.originals[mutant.path]:
+                return "same code"
+            if self.fails(tests, objects, plain, limits):
+                return "killed"
+            objects = self.compile(sources, sanitized)
+            return "killed" if self.fails(tests, objects, sanitized, limits) else "survived"
+        finally:
+            file.write_text(original)
 
 
 def time_limits(tests, args):
@@ -152,7 +168,7 @@ def time_limits(tests, args):
     limits = {}
     for test in sorted(tests):
         start, used = time.monotonic(), sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
-        if subprocess.run([f"{args.host}/test_{test}"], capture_output=True).returncode:
+        if subprocess.run([f"{args.builds[0].host}/test_{test}"], capture_output=True).returncode:
             sys.exit(f"mutate: {test} fails without any mutation")
         used = sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2]) - used
         limits[test] = (math.ceil(2 + 5 * used), 60 + 20 * (time.monotonic() - start))
@@ -189,10 +205,12 @@ def run_all(chosen, tests_of, limits, args):
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--host", required=True, help="folder of the hosted build")
+    parser.add_argument("--asan-host", required=True, help="the same under ASan and UBSan")
     parser.add_argument("--work", required=True, type=pathlib.Path, help="folder to work in")
     parser.add_argument("--cc", required=True, type=shlex.split)
-    parser.add_argument("--cflags", required=True, type=shlex.split)
-    parser.add_argument("--libs", required=True, type=shlex.split)
+    parser.add_argument("--cflags", required=True)
+    parser.add_argument("--asan-flags", required=True, help="to compile and link with")
+    parser.add_argument("--libs", required=True)
     parser.add_argument("--file", default="", help="this source file only")
     parser.add_argument("--number", type=int, default=0, help="at most so many; 0: all")
     parser.add_argument("--seed", type=int, default=SEED)
@@ -201,7 +219,10 @@ def arguments():
     parser.add_argument("--list", action="store_true", help="list, run nothing")
     parser.add_argument("--verbose", action="store_true", help="a line a mutant")
     args = parser.parse_args()
-    args.host, args.work = os.path.abspath(args.host), args.work.resolve()
+    args.work = args.work.resolve()
+    args.builds = (Build(args.host, args.cflags, args.libs, 1),
+                   Build(args.asan_host, f"{args.cflags} {args.asan_flags}",
+                         f"{args.asan_flags} {args.libs}", 10))
     return args
 
 

@@ -295,6 +295,34 @@ static void queries_beside(void)
 	stop();
 }
 
+static void inflate_70(void *arg)
+{
+	xen_balloon_inflate(70, NULL);
+}
+
+/* Xen neither gives up a page nor maps it back. */
+static void not_undone(void)
+{
+	start();
+	model_fail(MODEL_MEMORY_OP, 1, -XEN_EPERM);
+	model_fail_then(MODEL_MULTICALL, 1, -XEN_EPERM);
+	ck_assert(model_expect_panic(inflate_70, NULL));
+	ck_assert_ptr_nonnull(strstr(model_last_log(), "does not undo"));
+}
+
+/* The batch of pages is cut where the set has no room for one more, and that is said. */
+static void set_is_full(void)
+{
+	uint64_t done;
+
+	start();
+	model_fail(MODEL_ALLOC, 1, 0);
+	ck_assert_int_eq(xen_balloon_inflate(5, &done), -XEN_ENOMEM);
+	ck_assert_uint_eq(done, 0);
+	check(0);
+	stop();
+}
+
 static const struct unit_case cases[] = {
 	{"pages go out and come back", out_and_in},
 	{"the lowest pages come back first", lowest_first},
@@ -305,6 +333,8 @@ static const struct unit_case cases[] = {
 	{"every failing call on the way out leaves the rest as it was", failing_inflation},
 	{"every failing call on the way in leaves the rest as it was", failing_deflation},
 	{"queries beside changes miss nothing", queries_beside},
+	{"what cannot be undone is the end", not_undone},
+	{"a set without room for a page is no success", set_is_full},
 };
 
 UNIT_MAIN("balloon", cases)

@@ -209,6 +209,56 @@ static void ranges_judged(void)
 	stop();
 }
 
+/* What stands behind a region need not be ours. */
+static void neighbours(void)
+{
+	pfn_t behind;
+	mfn_t mfn;
+
+	model_start(NULL);
+	get_regions(2, 2);
+	behind = pfn_add(region[0], 4);
+	mfn = xen_pfn_to_mfn(behind);
+	ck_assert_int_eq(xen_p2m_set(behind, mfn, true), 0);
+	ck_assert_int_eq(xen_create_contiguous_region(region[0], 2, 24, NULL), 0);
+	ck_assert_int_eq(xen_destroy_contiguous_region(region[0], 2), 0);
+	ck_assert_int_eq(xen_p2m_set(behind, mfn, false), 0);
+	put_regions(2, 2);
+	stop();
+}
+
+static unsigned int exchanges;
+
+static void watch_exchange(struct model_lie_call *call)
+{
+	const struct xen_memory_exchange *arg = call->arg;
+
+	if (call->kind != MODEL_MEMORY_OP || call->cmd != XENMEM_exchange || call->done)
+		return;
+	exchanges++;
+	ck_assert_uint_eq(arg->in.extent_order, 3);
+	ck_assert_uint_eq(arg->in.nr_extents, 1);
+}
+
+/* A region goes back as the one extent that it is, in one call. */
+static void goes_back_whole(void)
+{
+	model_start(NULL);
+	get_regions(1, 3);
+	ck_assert_int_eq(xen_create_contiguous_region(region[0], 3, 32, NULL), 0);
+	model_lie(watch_exchange);
+	ck_assert_int_eq(xen_destroy_contiguous_region(region[0], 3), 0);
+	ck_assert_uint_eq(exchanges, 1);
+	model_lie(NULL);
+	/* The largest order that there is, of which this domain has not as much. */
+	ck_assert_int_eq(xen_destroy_contiguous_region(region[0], 18), -XEN_EINVAL);
+	ck_assert_int_eq(xen_destroy_contiguous_region(region[0], 19), -XEN_EPERM);
+	ck_assert_int_eq(xen_create_contiguous_region(region[0], 18, 32, NULL), -XEN_EINVAL);
+	ck_assert_int_eq(xen_create_contiguous_region(region[0], 19, 32, NULL), -XEN_EPERM);
+	put_regions(1, 3);
+	stop();
+}
+
 static const struct unit_case cases[] = {
 	{"XSA-29 31 158 159 212: every order, width and partial count conserves frames",
 	 every_order},
@@ -218,6 +268,8 @@ static const struct unit_case cases[] = {
 	{"an order beyond the domain's limit is refused", order_limits},
 	{"scratch memory bounds the exchanges", scratch_memory},
 	{"contiguity is of own RAM only", ranges_judged},
+	{"what is behind a region need not be ours", neighbours},
+	{"a region goes back as one extent", goes_back_whole},
 };
 
 UNIT_MAIN("contiguous", cases)

@@ -211,11 +211,21 @@ static void reading(void)
 	ck_assert(model_stop());
 }
 
+/* A map that is cut short is refused even where the rest would take no entry. */
+static void sanitize_tail(void)
+{
+	struct xen_e820_entry map[4] = {
+		{0, 0x1000, RAM}, {0x2000, 0x1000, RES}, {0x3010, 0x20, RAM}};
+
+	ck_assert_int_eq(xen_e820_sanitize(map, 3, 1), -XEN_E2BIG);
+}
+
 static const struct unit_case cases[] = {
 	{"the sanitizer's cases", sanitize_table},
 	{"random maps agree with a table of pages", sanitize_random},
 	{"a map that needs more entries is refused", sanitize_room},
 	{"maps are read from Xen", reading},
+	{"a map that loses an entry is refused", sanitize_tail},
 };
 
 UNIT_MAIN("e820", cases)

@@ -318,6 +318,63 @@ static void ports(void)
 	finish(&host, &before);
 }
 
+static void lie_wider(struct model_lie_call *call)
+{
+	struct xen_memory_exchange *arg = call->arg;
+
+	if (is_about(call, false))
+		arg->out.mem_flags = XENMEMF_address_bits(about.how);
+}
+
+/* All that Xen has in [1 MiB, 2 MiB), for a device that reaches 2 MiB and for one that does not. */
+static void at_the_limit(void)
+{
+	enum { REGIONS = 16, ORDER = 4 };
+	pfn_t pfn[REGIONS];
+	uint64_t seen = 0;
+
+	model_start(NULL);
+	for (unsigned int i = 0; i < REGIONS; i++)
+		pfn[i] = xen_port_virt_to_pfn(xen_port_alloc_pages(ORDER));
+	for (unsigned int i = 0; i < REGIONS; i++) {
+		ck_assert_int_eq(xen_create_contiguous_region(pfn[i], ORDER, 21, NULL), 0);
+		seen |= 1ULL << (mfn_x(xen_pfn_to_mfn(pfn[i])) >> ORDER);
+	}
+	ck_assert_uint_eq(seen, 0xffff0000); /* the last one ends at the limit */
+	for (unsigned int i = 0; i < REGIONS; i++)
+		ck_assert_int_eq(xen_destroy_contiguous_region(pfn[i], ORDER), 0);
+	lie_about(MODEL_MEMORY_OP, XENMEM_exchange, 21, lie_wider);
+	for (unsigned int i = 0; i < REGIONS; i++)
+		ck_assert_int_eq(xen_create_contiguous_region(pfn[i], ORDER, 20, NULL),
+				 -XEN_EFAULT);
+	truth();
+	for (unsigned int i = 0; i < REGIONS; i++)
+		xen_port_free_pages(xen_port_pfn_to_virt(pfn[i]), ORDER);
+	stop();
+}
+
+static void lie_frame(struct model_lie_call *call)
+{
+	struct xen_memory_reservation *arg = call->arg;
+
+	if (is_about(call, true))
+		arg->extent_start.p[0] = 1ULL << 52;
+}
+
+static void deflate_one(void *arg)
+{
+	xen_balloon_deflate(1, NULL);
+}
+
+static void frame_for_the_balloon(void)
+{
+	model_start(NULL);
+	ck_assert_int_eq(xen_balloon_inflate(3, NULL), 0);
+	lie_about(MODEL_MEMORY_OP, XENMEM_populate_physmap, 0, lie_frame);
+	ck_assert(model_expect_panic(deflate_one, NULL));
+	ck_assert_ptr_nonnull(strstr(model_last_log(), "balloon: frame"));
+}
+
 static const struct unit_case cases[] = {
 	{"exchanged frames are counted and looked at", exchanged_frames},
 	{"more frames than were asked for are the end", more_than_was_asked},
@@ -327,5 +384,7 @@ static const struct unit_case cases[] = {
 	{"the balloon believes no count that it did not ask for", balloon},
 	{"a line's PIRQ is looked at", lines},
 	{"an event channel's port is looked at", ports},
+	{"frames are below the limit to the last one", at_the_limit},
+	{"a frame for the balloon that cannot be is the end", frame_for_the_balloon},
 };
 UNIT_MAIN("liar", cases)

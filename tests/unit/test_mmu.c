@@ -284,6 +284,28 @@ static void mmio_failures(void)
 	stop();
 }
 
+/* Registers may stand right below RAM of ours, and at the end of what there can be. */
+static void mmio_beside_ram(void)
+{
+	static const struct xen_e820_entry map[] = {{0, 0x1000000, XEN_E820_RAM},
+						    {0x40000000, 0x1000000, XEN_E820_RAM}};
+	volatile void *va;
+	int err = 77;
+
+	model_start(&(struct model_params){
+		.e820 = map, .nr_e820 = 2, .contiguous = true, .nr_pages = 4096, .paddr_bits = 52});
+	ck_assert(pfn_valid(xen_mfn_to_pfn(mk_mfn(0x40000))));
+	va = xen_mmio_map(0x3ffff000, XEN_PAGE_SIZE, XEN_CACHE_UC, &err);
+	ck_assert_ptr_nonnull((void *)va);
+	ck_assert_int_eq(err, 0);
+	xen_mmio_unmap(va, XEN_PAGE_SIZE);
+	va = xen_mmio_map((1ULL << 52) - XEN_PAGE_SIZE, XEN_PAGE_SIZE, XEN_CACHE_UC, &err);
+	ck_assert_ptr_nonnull((void *)va);
+	xen_mmio_unmap(va, XEN_PAGE_SIZE);
+	xen_p2m_fini();
+	ck_assert(model_stop());
+}
+
 static const struct unit_case cases[] = {
 	{"MMIO that is marked identity can be mapped", mmio_marked},
 	{"pages swap frames and come back", swaps},
@@ -294,6 +316,7 @@ static const struct unit_case cases[] = {
 	{"MMIO that wraps, is empty or is RAM is refused", mmio_refusals},
 	{"MMIO without permission is refused", mmio_not_permitted},
 	{"every failure of an MMIO mapping leaves nothing mapped", mmio_failures},
+	{"MMIO may stand right below RAM", mmio_beside_ram},
 };
 
 UNIT_MAIN("mmu", cases)

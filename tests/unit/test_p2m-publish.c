@@ -10,6 +10,7 @@
 #include <xen/p2m.h>
 #include <xen/port.h>
 
+#include "../../arch/x86/xen/p2m-publish.h"
 #include "unit.h"
 
 #define NR 4096 /* pages of the model's default domain */
@@ -154,9 +155,76 @@ static void publish_without_memory(void)
 	ck_assert(model_stop());
 }
 
+/* Pages of the array that are not ours cannot be told to the toolstack. */
+static void foreign_array(void)
+{
+	static struct arch_shared_info arch;
+	uint64_t *storage, *behind;
+	pfn_t pfn;
+	mfn_t mfn;
+
+	model_start(NULL);
+	storage = xen_port_alloc_pages(order_for(2 * NR));
+	behind = storage + 2 * NR;
+	ck_assert_int_eq(xen_p2m_extend(storage, NR), 0);
+	ck_assert_int_eq(xen_p2m_publish(&arch, mk_mfn(1)), 0);
+	for (unsigned int page = 8; page <= 15; page += 7) {
+		pfn = xen_port_virt_to_pfn(storage + page * 512);
+		mfn = xen_pfn_to_mfn(pfn);
+		ck_assert_int_eq(xen_p2m_set(pfn, mfn, true), 0);
+		ck_assert_int_eq(xen_p2m_extend(storage, 2 * NR), -XEN_EINVAL);
+		ck_assert_uint_eq(xen_p2m.nr, NR);
+		check_view(&arch);
+		ck_assert_int_eq(xen_p2m_set(pfn, mfn, false), 0);
+	}
+	/* What follows the array is nothing to it. */
+	pfn = xen_port_virt_to_pfn(behind);
+	mfn = xen_pfn_to_mfn(pfn);
+	ck_assert_int_eq(xen_p2m_set(pfn, mfn, true), 0);
+	ck_assert_int_eq(xen_p2m_extend(storage, 2 * NR), 0);
+	ck_assert_int_eq(xen_p2m_set(pfn, mfn, false), 0);
+	check_view(&arch);
+	ck_assert(!xen_p2m_in_table(behind, XEN_PAGE_SIZE));
+	ck_assert(xen_p2m_in_table(behind - 1, 8));
+	xen_p2m_fini();
+	xen_port_free_pages(storage, order_for(2 * NR));
+	ck_assert_uint_eq(model_allocs().pages, 0);
+	ck_assert(model_stop());
+}
+
+/* A view that was withdrawn is not touched any more, and can be published anew. */
+static void withdrawn(void)
+{
+	static struct arch_shared_info arch;
+	uint64_t *storage;
+
+	model_start(NULL);
+	storage = xen_port_alloc_pages(order_for(NR));
+	ck_assert_int_eq(xen_p2m_publish(&arch, mk_mfn(1)), 0);
+	xen_p2m_unpublish();
+	ck_assert_uint_eq(arch.max_pfn, 0);
+	ck_assert_uint_eq(arch.p2m_generation, 4);
+	ck_assert_uint_eq(model_allocs().pages, 1U << order_for(NR));
+	ck_assert_int_eq(xen_p2m_extend(storage, NR), 0);
+	ck_assert_uint_eq(arch.max_pfn, 0);
+	ck_assert_uint_eq(arch.p2m_generation, 4);
+	leave_dirty_pages();
+	ck_assert_int_eq(xen_p2m_publish(&arch, mk_mfn(1)), 0);
+	check_view(&arch);
+	xen_p2m_unpublish();
+	xen_p2m_unpublish();
+	ck_assert_uint_eq(arch.p2m_generation, 8);
+	xen_p2m_fini();
+	xen_port_free_pages(storage, order_for(NR));
+	ck_assert_uint_eq(model_allocs().pages, 0);
+	ck_assert(model_stop());
+}
+
 static const struct unit_case cases[] = {
 	{"the toolstack sees the table through each extension", extend_and_publish},
 	{"publishing without memory leaves the view as it was", publish_without_memory},
+	{"an array with pages of others is refused", foreign_array},
+	{"a view that was withdrawn is published anew", withdrawn},
 };
 
 UNIT_MAIN("p2m-publish", cases)

@@ -277,6 +277,115 @@ static void check_finds(void)
 	stop();
 }
 
+/* What the next init is told about the M2P: entries in its window, the highest frame, chunks, and
+ * how often the list of these was read. */
+static struct {
+	uint64_t entries, max_mfn;
+	unsigned int chunks, reads;
+} m2p;
+
+static void describe_m2p(struct model_lie_call *call)
+{
+	struct xen_machphys_mapping *map = call->arg;
+	struct xen_machphys_mfn_list *list = call->arg;
+
+	if (call->kind != MODEL_MEMORY_OP || !call->done)
+		return;
+	if (call->cmd == XENMEM_machphys_mapping) {
+		map->v_end = map->v_start + m2p.entries * sizeof(uint64_t);
+		map->max_mfn = m2p.max_mfn;
+	} else if (call->cmd == XENMEM_machphys_mfn_list) {
+		list->nr_extents = m2p.chunks < list->max_extents ? m2p.chunks : list->max_extents;
+		for (unsigned int i = 0; i < list->nr_extents; i++)
+			list->extent_start.p[i] = 1 + i / 2; /* each second is not there */
+		m2p.reads++;
+	}
+}
+
+static void init_with(uint64_t entries, uint64_t max_mfn, unsigned int chunks)
+{
+	m2p.entries = entries;
+	m2p.max_mfn = max_mfn;
+	m2p.chunks = chunks;
+	m2p.reads = 0;
+	model_lie(describe_m2p);
+	ck_assert_int_eq(xen_p2m_init(model_mfn_list(), NR), 0);
+	model_lie(NULL);
+	for (uint64_t i = 0; i < (xen_p2m.m2p_nr + GIB_FRAMES - 1) / GIB_FRAMES; i++)
+		unit_expect((xen_p2m.m2p_present[i / 64] >> i % 64 & 1) == (i % 2 == 0));
+}
+
+/* The M2P ends where its window, the highest frame or the chunks end. */
+static void m2p_ends(void)
+{
+	static const struct {
+		uint64_t entries, max_mfn;
+		unsigned int chunks;
+		uint64_t nr;
+		unsigned int reads;
+	} table[] = {
+		{100, 4999, 1, 100, 1},
+		{5000, 99, 1, 100, 1},
+		{100, 100, 1, 100, 1},
+		{100, 98, 200, 99, 1}, /* chunks that nobody needs */
+		{64 * GIB_FRAMES, 100 * GIB_FRAMES, 70, 64 * GIB_FRAMES, 1},
+		{5 * GIB_FRAMES, 100 * GIB_FRAMES, 3, 3 * GIB_FRAMES, 1},
+		/* The first list that is asked for has room for 512. */
+		{100, 99, 512, 100, 1},
+		{511 * GIB_FRAMES + 1, 600 * GIB_FRAMES, 600, 511 * GIB_FRAMES + 1, 1},
+		{512 * GIB_FRAMES + 5, 600 * GIB_FRAMES, 513, 512 * GIB_FRAMES + 5, 2},
+		{600 * GIB_FRAMES, 600 * GIB_FRAMES, 600, 600 * GIB_FRAMES, 2},
+	};
+
+	model_start(&(struct model_params){.no_setup = true});
+	for (unsigned int i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		init_with(table[i].entries, table[i].max_mfn, table[i].chunks);
+		ck_assert_uint_eq(xen_p2m.m2p_nr, table[i].nr);
+		ck_assert_uint_eq(m2p.reads, table[i].reads);
+		xen_p2m_fini();
+	}
+	/* What is behind the end is not read, though it is there. */
+	init_with(model_mfn_list()[7], 4 * GIB_FRAMES, 1);
+	ck_assert_uint_eq(xen_p2m.m2p_nr, model_mfn_list()[7]);
+	ck_assert_uint_eq(to_pfn(model_mfn_list()[7]), XEN_INVALID_FRAME);
+	xen_p2m_fini();
+	ck_assert_int_eq(xen_p2m_init(model_mfn_list(), NR), 0);
+	ck_assert_uint_eq(to_pfn(model_mfn_list()[7]), 7);
+	stop();
+}
+
+/* A list that ends where its memory ends is read to its end. */
+static void whole_list(void)
+{
+	uint64_t *list = malloc(3 * sizeof(*list));
+
+	ck_assert_ptr_nonnull(list);
+	model_start(&(struct model_params){.no_setup = true});
+	memcpy(list, model_mfn_list(), 3 * sizeof(*list));
+	ck_assert_int_eq(xen_p2m_init(list, 3), 0);
+	ck_assert_uint_eq(to_mfn(2), list[2]);
+	ck_assert_uint_eq(to_mfn(3), XEN_INVALID_FRAME);
+	xen_p2m_fini();
+	list[2] = 1ULL << 52;
+	ck_assert_int_eq(xen_p2m_init(list, 3), -XEN_EINVAL);
+	ck_assert_int_eq(xen_p2m_init(list, 2), 0);
+	xen_p2m_fini();
+	free(list);
+	ck_assert(model_stop());
+}
+
+/* Who does not want to know what is in the way is not told. */
+static void conflicts_untold(void)
+{
+	model_start(NULL);
+	ck_assert_int_eq(xen_p2m_identity_add(mk_pfn(1 << 20), 4, NULL), 0);
+	ck_assert_int_eq(xen_p2m_ram_add(mk_pfn(1 << 20), 1, "RAM", NULL), -XEN_EEXIST);
+	ck_assert_int_eq(xen_p2m_ram_add(mk_pfn(0), 1, "RAM", NULL), -XEN_EEXIST);
+	ck_assert_int_eq(xen_p2m_identity_add(mk_pfn(0), 1, NULL), -XEN_EEXIST);
+	ck_assert_int_eq(xen_p2m_identity_remove(mk_pfn(1 << 20), 4), 0);
+	stop();
+}
+
 static const struct unit_case cases[] = {
 	{"P2M and M2P agree both ways", both_ways},
 	{"a list with an entry that is no frame is refused", bad_list},
@@ -289,6 +398,9 @@ static const struct unit_case cases[] = {
 	{"a foreign page translates but is not own RAM", foreign},
 	{"entries out of range are refused", bad_sets},
 	{"the check finds what does not agree", check_finds},
+	{"the M2P ends where it says, and is not read behind", m2p_ends},
+	{"a list is read to its end and not behind", whole_list},
+	{"conflicts that nobody asks about are not told", conflicts_untold},
 };
 
 UNIT_MAIN("p2m", cases)

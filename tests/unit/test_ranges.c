@@ -354,6 +354,38 @@ static void looks_beside_changes(void)
 	stop();
 }
 
+/* Pieces that a cover cuts out of a larger one have their nodes before it is made: to take it back
+ * needs none. */
+static void cut_out_and_back(void)
+{
+	start();
+	ck_assert_int_eq(xen_ranges_cover(&set, 0, 100), 0);
+	ck_assert_int_eq(xen_ranges_cover(&set, 10, 20), 0);
+	ck_assert_uint_eq(set.tree[0].nr, 3);
+	model_fail(MODEL_ALLOC, 1, 0);
+	ck_assert_int_eq(xen_ranges_uncover(&set, 10, 20), 0);
+	ck_assert_uint_eq(set.tree[0].nr, 1);
+	model_fail(MODEL_ALLOC, 0, 0);
+	stop();
+}
+
+static void full_count(void)
+{
+	struct xen_range piece;
+
+	start();
+	ck_assert_int_eq(xen_ranges_cover(&set, 5, 7), 0);
+	for (unsigned int i = 0; i < 2; i++)
+		set.tree[i].root->count = UINT32_MAX - 1;
+	ck_assert_int_eq(xen_ranges_cover(&set, 5, 7), 0);
+	ck_assert_int_eq(xen_ranges_cover(&set, 0, 9), -XEN_ERANGE);
+	ck_assert(xen_ranges_first(&set, 0, 9, &piece));
+	ck_assert_uint_eq(piece.start, 5);
+	ck_assert_uint_eq(piece.count, UINT32_MAX);
+	ck_assert_int_eq(xen_ranges_uncover(&set, 5, 7), 0);
+	stop();
+}
+
 static const struct unit_case cases[] = {
 	{"an empty set holds nothing", empty_set},
 	{"bad ranges are refused", bad_ranges},
@@ -365,6 +397,8 @@ static const struct unit_case cases[] = {
 	{"the tree stays balanced", stays_balanced},
 	{"a look-up does not wait for a change that stopped", stopped_change},
 	{"a look-up beside changes sees each one whole", looks_beside_changes},
+	{"pieces that were cut out are taken back without memory", cut_out_and_back},
+	{"a count does not run over", full_count},
 };
 
 UNIT_MAIN("ranges", cases)

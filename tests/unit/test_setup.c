@@ -69,6 +69,7 @@ static void follow_move(pfn_t from, pfn_t to, uint64_t nr, void *arg)
 	uint64_t i;
 
 	ck_assert_ptr_eq(arg, &follow);
+	ck_assert_uint_gt(nr, 0);
 	moved_pages += nr;
 	for (i = 0; follow && i < nr; i++) {
 		pfn_t pfn[2] = {pfn_add(from, i), pfn_add(to, i)};
@@ -146,13 +147,17 @@ static void check_pfn(uint64_t pfn, const struct shape *shape)
 
 static void check_layout(const struct shape *shape, const struct xen_setup_result *result)
 {
-	uint64_t populated, pfn, spare = 0;
+	uint64_t populated, pfn, spare = 0, identity = 0;
+	struct xen_range piece = {0};
 	unsigned int i;
 
 	unit_expect(result->ram_pages == shape->nr_pages);
 	unit_expect(result->moved_pages == shape->moved && moved_pages == shape->moved);
 	unit_expect(result->spare_pages == shape->spare);
 	unit_expect(result->max_pfn == shape->max_pfn);
+	while (xen_ranges_first(&xen_p2m.identity, piece.end, UINT64_MAX, &piece))
+		identity += piece.end - piece.start;
+	unit_expect(result->identity_pages == identity);
 	unit_expect(!xen_p2m_check(&populated, NULL));
 	unit_expect(populated == shape->nr_pages);
 	for (pfn = 0; pfn < shape->max_pfn; pfn++)
@@ -366,6 +371,85 @@ static void refused_midway(void)
 	ck_assert_uint_lt(nth, 100);
 }
 
+static bool is_identity(uint64_t pfn)
+{
+	return mfn_x(xen_pfn_to_mfn(mk_pfn(pfn))) == pfn;
+}
+
+/* Entries behind the map's number are nothing to set-up. */
+static void map_ends(void)
+{
+	struct xen_setup_params params = start(&shapes[0]);
+	struct xen_setup_result result;
+	uint64_t nr = 77, end = clean[params.nr_map - 1].addr + clean[params.nr_map - 1].size;
+
+	clean[params.nr_map] = (struct xen_e820_entry){end + 0x1000, 0x1000, RAM};
+	ck_assert_int_eq(xen_p2m_extend(storage, shapes[0].max_pfn), 0);
+	ck_assert_int_eq(xen_setup_memory(&params, &result), 0);
+	ck_assert(is_identity((end >> 12) - 1));
+	ck_assert(!is_identity(end >> 12));
+	stop(true);
+	/* The RAM below 640 KiB only, though more stands behind it. */
+	params = start(&shapes[0]);
+	params.nr_map = 3;
+	ck_assert_uint_eq(clean[3].type, RAM);
+	ck_assert_int_eq(xen_setup_plan(&params, &nr), -XEN_ENOSPC);
+	ck_assert_uint_eq(nr, 77);
+	stop(true);
+	/* A hole that ends the map goes to 4 GiB, whatever stands behind it. */
+	params = start(&shapes[4]);
+	clean[params.nr_map] = (struct xen_e820_entry){0xb8000000, 0x1000, RAM};
+	ck_assert_int_eq(xen_p2m_extend(storage, shapes[4].max_pfn), 0);
+	ck_assert_int_eq(xen_setup_memory(&params, &result), 0);
+	ck_assert(is_identity(0xb8000));
+	memset(clean, 0, sizeof(clean));
+	stop(true);
+}
+
+/* Nobody needs to be told of moves; of none nobody is. */
+static void moves_untold(void)
+{
+	struct xen_setup_params params = start(&shapes[8]);
+	struct xen_setup_result result;
+
+	params.moved = NULL;
+	ck_assert_int_eq(xen_p2m_extend(storage, shapes[8].max_pfn), 0);
+	ck_assert_int_eq(xen_setup_memory(&params, &result), 0);
+	ck_assert_uint_eq(result.moved_pages, shapes[8].moved);
+	stop(false);
+}
+
+/* Xen says that it did more or less of a batch than it was asked to, and returns success. */
+static unsigned int told;
+
+static void lie_done(struct model_lie_call *call)
+{
+	if (call->kind == MODEL_MMU_UPDATE && call->done)
+		*(unsigned int *)call->third = told;
+}
+
+static void wrong_count(void)
+{
+	static const struct {
+		unsigned int told, moved;
+	} table[] = {{65, 64}, {~0u, 64}, {63, 63}, {0, 0}};
+
+	for (unsigned int i = 0; i < NR_OF(table); i++) {
+		struct xen_setup_params params = start(&shapes[4]);
+		struct xen_setup_result result;
+
+		ck_assert_int_eq(xen_p2m_extend(storage, shapes[4].max_pfn), 0);
+		told = table[i].told;
+		model_lie(lie_done);
+		ck_assert_int_eq(xen_setup_memory(&params, &result), -XEN_EINVAL);
+		model_lie(NULL);
+		ck_assert_uint_eq(result.moved_pages, table[i].moved);
+		ck_assert_uint_eq(moved_pages, table[i].moved);
+		/* What it did and does not own up to stands in the M2P alone. */
+		stop(false);
+	}
+}
+
 static const struct unit_case cases[] = {
 	{"every shape is laid out like its map", all_shapes},
 	{"RAM ranges bear names, and set-up runs once", named_ranges},
@@ -373,6 +457,9 @@ static const struct unit_case cases[] = {
 	{"bad parameters and too little RAM are refused, nothing changed", bad_params},
 	{"without memory nothing is changed", no_memory},
 	{"a refusal in mid-way leaves the tables consistent", refused_midway},
+	{"entries behind the map are not read", map_ends},
+	{"moves are told to who asks", moves_untold},
+	{"a count of moves that cannot be is refused", wrong_count},
 };
 
 UNIT_MAIN("setup", cases)

@@ -187,8 +187,6 @@ static bool region_ok(pfn_t pfn, unsigned int order)
 	uint64_t nr = 1ULL << order, i;
 	const void *va = xen_port_pfn_to_virt(pfn);
 
-	if (pfn_x(pfn) >= xen_p2m.nr || nr > xen_p2m.nr - pfn_x(pfn))
-		return false;
 	for (i = 0; i < nr; i++)
 		if (!xen_p2m_is_own_ram(pfn_add(pfn, i)) || !xen_port_pfn_to_virt(pfn_add(pfn, i)))
 			return false;

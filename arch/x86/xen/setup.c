@@ -96,7 +96,6 @@ static bool next_hole(struct cursor *cursor)
 
 /* What is to be done, worked out from the parameters alone. */
 struct plan {
-	uint64_t moved;	   /* pages under holes */
 	uint64_t dest_end; /* one past the last PFN that a page moves to; nr_pages if none */
 	uint64_t max_pfn;  /* one past the last RAM PFN, spare ones included */
 	uint64_t spare;	   /* RAM PFNs in [dest_end, max_pfn) */
@@ -160,7 +159,7 @@ static int make_plan(const struct xen_setup_params *params, struct plan *plan)
 	cursor_init(&cursor, params, 0, params->nr_pages);
 	while (next_ram(&cursor))
 		kept += cursor.run.end - cursor.run.start;
-	*plan = (struct plan){.moved = params->nr_pages - kept, .dest_end = params->nr_pages};
+	*plan = (struct plan){.dest_end = params->nr_pages};
 
 	/* RAM above the populated PFNs takes first what moves, then what is spare. */
 	plan->max_pfn = params->nr_pages;

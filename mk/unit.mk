@@ -5,7 +5,7 @@
 #                                         also SAN=ubsan and SAN=tsan
 
 UNITS := ranges p2m p2m-publish mmu contiguous contiguous-refused e820 setup balloon swiotlb \
-	swiotlb-data swiotlb-sync swiotlb-full swiotlb-grow coherent dma dma-limits dma-sg dma-debug \
+	swiotlb-data swiotlb-sync swiotlb-full swiotlb-grow swiotlb-segment swiotlb-trim coherent dma dma-device dma-limits dma-sg dma-debug \
 	pci pci-bar pci-claims pci-express pci-faults pci-hostile pci-trees pirq pirq-faults \
 	evtchn evtchn-cpus evtchn-eoi grant grant-page grant-map xenbus xenbus-watch xenbus-broken \
 	liar format pages console-ring \

@@ -323,6 +323,65 @@ static void set_is_full(void)
 	stop();
 }
 
+/* More spare pages than the table has room for behind them. */
+static void spare_at_the_end(void)
+{
+	start();
+	ck_assert_int_eq(xen_p2m_ram_add(mk_pfn(MAX), 1, "more RAM", NULL), 0);
+	ck_assert_int_eq(xen_balloon_add_spare(mk_pfn(MAX), 1), -XEN_EINVAL);
+	ck_assert_int_eq(xen_balloon_add_spare(mk_pfn(MAX - 3), 4), -XEN_EINVAL);
+	check(0);
+	ck_assert_int_eq(xen_balloon_add_spare(mk_pfn(MAX - 3), 3), 0);
+	check(3);
+	ck_assert(xen_balloon_query(mk_pfn(MAX - 3), ~0ULL, NULL));
+	ck_assert(!xen_balloon_query(mk_pfn(NR), MAX - NR - 3, NULL));
+	ck_assert(xen_balloon_query(mk_pfn(NR), MAX - NR - 2, NULL));
+	ck_assert(!xen_balloon_query(mk_pfn(1), 10, NULL));
+	/* The first of a range may be spare while the last is not. */
+	ck_assert_int_eq(xen_balloon_deflate(1, NULL), 0);
+	check(2);
+	ck_assert_int_eq(xen_balloon_add_spare(mk_pfn(MAX - 4), 2), -XEN_EINVAL);
+	check(2);
+	ck_assert_int_eq(xen_balloon_deflate(2, NULL), 0);
+	ck_assert_int_eq(xen_p2m_ram_remove(mk_pfn(MAX), 1), 0);
+	stop();
+}
+
+/* RAM that the kernel has no address for gets no frame. */
+static void unmappable_spare(void)
+{
+	uint64_t done;
+
+	model_start(&(struct model_params){.max_pages = NR});
+	ck_assert(!posix_memalign((void **)&entries, 4096, MAX * sizeof(*entries)));
+	ck_assert_int_eq(xen_p2m_extend(entries, MAX), 0);
+	ck_assert_int_eq(xen_p2m_ram_add(mk_pfn(NR), 4, "high RAM", NULL), 0);
+	ck_assert_int_eq(xen_balloon_add_spare(mk_pfn(NR), 4), 0);
+	ck_assert_int_eq(xen_balloon_deflate(2, &done), -XEN_EINVAL);
+	ck_assert_uint_eq(done, 0);
+	ck_assert_uint_eq(xen_balloon_pages(), 4);
+	ck_assert_int_eq(xen_balloon_inflate(1, NULL), 0);
+	ck_assert_int_eq(xen_balloon_deflate(2, &done), -XEN_EINVAL); /* the other first */
+	ck_assert_uint_eq(done, 1);
+	stop();
+}
+
+/* What was populated and cannot be mapped goes back to Xen; Xen does not take it. */
+static void deflate_3(void *arg)
+{
+	xen_balloon_deflate(3, NULL);
+}
+
+static void not_taken_back(void)
+{
+	start();
+	ck_assert_int_eq(xen_balloon_inflate(3, NULL), 0);
+	model_fail(MODEL_MULTICALL, 1, -XEN_EPERM);
+	model_fail_then(MODEL_MEMORY_OP, 1, -XEN_EPERM);
+	ck_assert(model_expect_panic(deflate_3, NULL));
+	ck_assert_ptr_nonnull(strstr(model_last_log(), "does not take"));
+}
+
 static const struct unit_case cases[] = {
 	{"pages go out and come back", out_and_in},
 	{"the lowest pages come back first", lowest_first},
@@ -335,6 +394,9 @@ static const struct unit_case cases[] = {
 	{"queries beside changes miss nothing", queries_beside},
 	{"what cannot be undone is the end", not_undone},
 	{"a set without room for a page is no success", set_is_full},
+	{"spare pages end with the table", spare_at_the_end},
+	{"a spare page without an address stays one", unmappable_spare},
+	{"a frame that Xen does not take back is the end", not_taken_back},
 };
 
 UNIT_MAIN("balloon", cases)

@@ -328,6 +328,51 @@ static void cached_addresses(void)
 	dma_stop();
 }
 
+/* Pages whose first frame would do, but no exchange: no region. */
+static void luck_in_the_first_frame(void)
+{
+	dma_addr_t dma;
+	int err;
+
+	dma_start(NULL);
+	for (unsigned int i = 0; i < 40; i++) {
+		void *other = buffer(8192);
+
+		model_fail(MODEL_MEMORY_OP, 1, -XEN_ENOMEM);
+		err = 0;
+		ck_assert_ptr_null(xen_coherent_alloc(1, 64, &dma, &err));
+		ck_assert_int_eq(err, -XEN_ENOMEM);
+		model_fail(MODEL_MEMORY_OP, 0, 0);
+		(void)other; /* the next has other frames */
+	}
+	xen_coherent_trim(0);
+	ck_assert(model_check());
+}
+
+/* What was never allocated is not taken into the cache. */
+static void freed_by_mistake(void)
+{
+	struct xen_coherent_stats stats;
+	dma_addr_t dma;
+	void *high, *low;
+	int err;
+
+	dma_start(NULL);
+	high = buffer(4096);
+	low = xen_coherent_alloc(0, 24, &dma, &err);
+	ck_assert_ptr_nonnull(low);
+	xen_coherent_free(low, 99, 24);
+	xen_coherent_free(low, 0, 12);
+	xen_coherent_free(high, 0, 24); /* its frame is not low enough */
+	ck_assert_uint_eq(model_log_lines(XEN_LOG_ERROR), 3);
+	xen_coherent_stats(&stats);
+	ck_assert_uint_eq(stats.bytes_cached, 0);
+	ck_assert_uint_eq(stats.bytes_live, 4096);
+	xen_coherent_free(low, 0, 24);
+	buffer_free(high, 4096);
+	dma_stop();
+}
+
 static const struct unit_case cases[] = {
 	{"what comes from the cache has its own address", cached_addresses},
 	{"every order and width is contiguous, aligned, low and zero", every_order_and_width},
@@ -342,6 +387,8 @@ static const struct unit_case cases[] = {
 	{"an empty zone is an error", no_memory_in_the_zone},
 	{"a refused exchange at trim loses nothing", refused_exchange_at_trim},
 	{"two CPUs at once", two_cpus},
+	{"one frame that would do makes no region", luck_in_the_first_frame},
+	{"what is freed by mistake is left alone", freed_by_mistake},
 };
 
 UNIT_MAIN("coherent", cases)

@@ -182,6 +182,45 @@ static void max_mapping_is_true(void)
 	dma_stop();
 }
 
+/* The last byte that a device reaches, and none behind it. */
+static void mmio_up_to_the_mask(void)
+{
+	const pfn_t bar = mk_pfn(0xfffff);
+	struct xen_dma_dev dev = device(32);
+
+	dma_start(NULL);
+	ck_assert_int_eq(xen_p2m_identity_add(bar, 2, NULL), 0);
+	ck_assert_uint_eq(xen_dma_map_page(&dev, bar, 0, 4096, XEN_DMA_TO_DEVICE,
+					   XEN_DMA_ATTR_MMIO),
+			  0xfffff000);
+	ck_assert_uint_eq(xen_dma_map_page(&dev, bar, 4095, 1, XEN_DMA_TO_DEVICE,
+					   XEN_DMA_ATTR_MMIO),
+			  0xffffffff);
+	refused(&dev, bar, 0, 4097, XEN_DMA_ATTR_MMIO, -XEN_ERANGE);
+	refused(&dev, bar, 4096, 1, XEN_DMA_ATTR_MMIO, -XEN_ERANGE);
+	ck_assert_int_eq(xen_p2m_identity_remove(bar, 2), 0);
+	allocs_at_start = model_allocs();
+	dma_stop();
+}
+
+/* Identity that ends within the array, in front of nothing. */
+static void mmio_ends_in_the_array(void)
+{
+	struct xen_dma_dev dev = device(64);
+	const pfn_t bar = mk_pfn(4096 + 10);
+	uint64_t *entries;
+
+	model_start(NULL);
+	ck_assert(!posix_memalign((void **)&entries, 4096, 8192 * sizeof(*entries)));
+	ck_assert_int_eq(xen_p2m_extend(entries, 8192), 0);
+	ck_assert_int_eq(xen_p2m_identity_add(bar, 1, NULL), 0);
+	refused(&dev, bar, 0, 2 * 4096, XEN_DMA_ATTR_MMIO, -XEN_EFAULT);
+	ck_assert_int_eq(xen_p2m_identity_remove(bar, 1), 0);
+	ck_assert(model_stop());
+	xen_p2m_fini();
+	free(entries);
+}
+
 static const struct unit_case cases[] = {
 	{"a device's limits are checked", limits_are_checked},
 	{"bad arguments are refused", bad_arguments},
@@ -189,6 +228,8 @@ static const struct unit_case cases[] = {
 	{"MMIO within the P2M's array is mapped unless RAM is in it", mmio_inside_the_array},
 	{"masks are tried out", masks_are_tried_out},
 	{"the largest mapping is true", max_mapping_is_true},
+	{"MMIO is mapped up to the mask", mmio_up_to_the_mask},
+	{"MMIO ends with its range", mmio_ends_in_the_array},
 };
 
 UNIT_MAIN("dma-limits", cases)

@@ -375,6 +375,23 @@ static void frame_for_the_balloon(void)
 	ck_assert_ptr_nonnull(strstr(model_last_log(), "balloon: frame"));
 }
 
+static void deflate_three(void *arg)
+{
+	xen_balloon_deflate(3, NULL);
+}
+
+/* Populated and then not mapped: how many of these Xen took back is looked at, too. */
+static void balloon_undone(void)
+{
+	model_start(NULL);
+	ck_assert_int_eq(xen_balloon_inflate(3, NULL), 0);
+	lie_about(MODEL_MEMORY_OP, XENMEM_decrease_reservation, 1, lie_count);
+	model_fail(MODEL_UPDATE_VA_MAPPING, 2, -XEN_EPERM);
+	ck_assert(model_expect_panic(deflate_three, NULL));
+	truth();
+	ck_assert_ptr_nonnull(strstr(model_last_log(), "does not take"));
+}
+
 static const struct unit_case cases[] = {
 	{"exchanged frames are counted and looked at", exchanged_frames},
 	{"more frames than were asked for are the end", more_than_was_asked},
@@ -386,5 +403,6 @@ static const struct unit_case cases[] = {
 	{"an event channel's port is looked at", ports},
 	{"frames are below the limit to the last one", at_the_limit},
 	{"a frame for the balloon that cannot be is the end", frame_for_the_balloon},
+	{"the balloon believes no count when it undoes", balloon_undone},
 };
 UNIT_MAIN("liar", cases)

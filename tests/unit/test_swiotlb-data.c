@@ -199,6 +199,129 @@ static void three_bytes(void)
 	dma_stop();
 }
 
+/* What was last said of misuse; a second later there may be more. */
+static void said(const char *text)
+{
+	static unsigned int lines;
+
+	ck_assert_msg(strstr(model_last_log(), text), "'%s' is not '%s'", model_last_log(), text);
+	ck_assert_uint_eq(model_log_lines(XEN_LOG_ERROR), ++lines);
+	model_clock_advance(1000000000);
+}
+
+static void misuse_is_said(void)
+{
+	dma_addr_t dma;
+	char *buf;
+
+	dma_start(NULL);
+	model_clock_advance(5000000000);
+	buf = buffer(4096);
+	dma = pool_map(pool_of(28), &bits28, "dev", buf, 100, XEN_DMA_TO_DEVICE);
+	ck_assert(!xen_swiotlb_unmap_single(dma + 1, 100, XEN_DMA_TO_DEVICE, false));
+	said("unmap of an address that is not mapped");
+	ck_assert(xen_swiotlb_sync_single(dma, 101, XEN_DMA_TO_DEVICE, false));
+	said("sync beyond its mapping");
+	ck_assert(xen_swiotlb_sync_single(dma, 100, XEN_DMA_FROM_DEVICE, false));
+	said("sync with another direction");
+	ck_assert(!xen_swiotlb_sync_single(dma + SLOT, 1, XEN_DMA_TO_DEVICE, false));
+	said("sync of an address that is not mapped");
+	ck_assert(xen_swiotlb_unmap_single(dma, 99, XEN_DMA_TO_DEVICE, false));
+	said("unmap with another size or direction");
+	dma = pool_map(pool_of(28), &bits28, "dev", buf, 100, XEN_DMA_BIDIRECTIONAL);
+	ck_assert(xen_swiotlb_sync_single(dma, 100, XEN_DMA_FROM_DEVICE, true)); /* fine */
+	ck_assert(xen_swiotlb_sync_single(dma, 100, XEN_DMA_TO_DEVICE, false));
+	ck_assert(xen_swiotlb_unmap_single(dma, 100, XEN_DMA_TO_DEVICE, false));
+	said("unmap with another size or direction");
+	/* In less than a second there is one line. */
+	ck_assert(!xen_swiotlb_unmap_single(dma, 100, XEN_DMA_TO_DEVICE, false));
+	model_clock_advance(999999999);
+	ck_assert(!xen_swiotlb_unmap_single(dma, 100, XEN_DMA_TO_DEVICE, false));
+	model_clock_advance(1);
+	said("unmap of an address that is not mapped");
+	buffer_free(buf, 4096);
+	dma_stop();
+}
+
+/* What is zeroed behind a buffer ends with its slot. */
+static void neighbours_are_not_zeroed(void)
+{
+	struct xen_dma_limits l = {.mask = MASK(28), .user = 1};
+	uint8_t seen[SLOT];
+	dma_addr_t dma[2];
+	char *buf;
+
+	dma_start(NULL);
+	buf = buffer(4096);
+	memset(buf, 'x', 4096);
+	for (unsigned int i = 0; i < 2; i++)
+		dma[i] = pool_map(pool_of(28), &l, "dev", buf, SLOT, XEN_DMA_TO_DEVICE);
+	/* The lower one again, with less in it. */
+	if (dma[0] > dma[1]) {
+		dma_addr_t low = dma[1];
+
+		dma[1] = dma[0];
+		dma[0] = low;
+	}
+	ck_assert_uint_eq(dma[1], dma[0] + SLOT);
+	ck_assert(xen_swiotlb_unmap_single(dma[0], SLOT, XEN_DMA_TO_DEVICE, false));
+	ck_assert_uint_eq(pool_map(pool_of(28), &l, "dev", buf, 100, XEN_DMA_TO_DEVICE), dma[0]);
+	device_read(dma[1], seen, SLOT);
+	for (unsigned int i = 0; i < SLOT; i++)
+		ck_assert_uint_eq(seen[i], 'x');
+	ck_assert(xen_swiotlb_unmap_single(dma[0], 100, XEN_DMA_TO_DEVICE, false));
+	ck_assert(xen_swiotlb_unmap_single(dma[1], SLOT, XEN_DMA_TO_DEVICE, false));
+	buffer_free(buf, 4096);
+	dma_stop();
+}
+
+/* One device alone: of its own earlier buffers, too, nothing is left in the slot. */
+static void nothing_of_own_buffers(void)
+{
+	static const size_t sizes[] = {100, 2000, 50, 1500, 1400, 1};
+	struct xen_dma_limits l = {.mask = MASK(28), .user = 1};
+	char *buf;
+
+	dma_start(NULL);
+	buf = buffer(4096);
+	memset(buf, 0x5a, 4096);
+	for (unsigned int i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		dma_addr_t dma = pool_map(pool_of(28), &l, "dev", buf, sizes[i], XEN_DMA_TO_DEVICE);
+
+		padding_is_clean(dma, sizes[i], buf, 0);
+		ck_assert(xen_swiotlb_unmap_single(dma, sizes[i], XEN_DMA_TO_DEVICE, false));
+	}
+	buffer_free(buf, 4096);
+	dma_stop();
+}
+
+/* The pool's pages were the kernel's in between: the same device sees nothing of that. */
+static void nothing_of_the_kernel(void)
+{
+	struct xen_dma_limits l = {.mask = MASK(28), .user = 1};
+	dma_addr_t dma;
+	unsigned int nr;
+	void **pages;
+	char *buf;
+
+	dma_start(NULL);
+	buf = buffer(4096);
+	memset(buf, 0x5a, 4096);
+	for (unsigned int i = 0; i < 2; i++) {
+		dma = pool_map(pool_of(28), &l, "dev", buf, 100, XEN_DMA_TO_DEVICE);
+		padding_is_clean(dma, 100, buf, 0);
+		ck_assert(xen_swiotlb_unmap_single(dma, 100, XEN_DMA_TO_DEVICE, false));
+		xen_swiotlb_trim(0);
+		pages = take_pages(&nr, 0);
+		for (unsigned int n = 0; n < nr; n++)
+			memset(pages[n], 0x77, XEN_PAGE_SIZE);
+		while (nr)
+			xen_port_free_pages(pages[--nr], 0);
+	}
+	buffer_free(buf, 4096);
+	dma_stop();
+}
+
 static void misuse_is_harmless(void)
 {
 	struct xen_swiotlb_pool *pool;
@@ -269,6 +392,12 @@ static const struct unit_case cases[] = {
 	{"CVE-2022-0854: nothing stale in front of a buffer", nothing_in_front_of_the_buffer},
 	{"a device is told by more than its name", devices_are_not_told_by_name},
 	{"a device that writes 3 bytes of 4 KiB changes 3 bytes", three_bytes},
+	{"CVE-2022-0854: nothing of a device's own earlier buffers is left",
+	 nothing_of_own_buffers},
+	{"CVE-2022-0854: nothing of what the kernel did with the pages is left",
+	 nothing_of_the_kernel},
+	{"zeroing ends with the slot", neighbours_are_not_zeroed},
+	{"misuse is said, once a second", misuse_is_said},
 	{"misuse is harmless", misuse_is_harmless},
 	{"the original must be RAM", original_must_be_ram},
 };

@@ -253,6 +253,69 @@ static void holders_are_named_once(void)
 	dma_stop();
 }
 
+/* One segment, full: what was freed is found again, whatever state its slots are in. */
+static void freed_in_a_full_pool(void)
+{
+	static const struct xen_swiotlb_config config = {.max_bytes = 256 * KIB};
+	struct xen_swiotlb_pool *pool;
+	dma_addr_t dma[128];
+	char *buf;
+
+	dma_start(NULL);
+	ck_assert_int_eq(xen_swiotlb_configure(&config), 0);
+	pool = pool_of(32);
+	buf = buffer(16 * KIB);
+	/* Two blocks of one size that are no buddies. */
+	for (unsigned int i = 0; i < 16; i++)
+		dma[i] = pool_map(pool, &bits32, "dev", buf, 16 * KIB, XEN_DMA_TO_DEVICE);
+	ck_assert_int_eq(pool_try_map(pool, &bits32, buf, 1), -XEN_ENOSPC);
+	for (unsigned int i = 0; i < 4; i += 2)
+		ck_assert(xen_swiotlb_unmap_single(dma[i], 16 * KIB, XEN_DMA_TO_DEVICE, false));
+	for (unsigned int i = 0; i < 4; i += 2)
+		dma[i] = pool_map(pool, &bits32, "dev", buf, 16 * KIB, XEN_DMA_TO_DEVICE);
+	for (unsigned int i = 0; i < 16; i++)
+		ck_assert(xen_swiotlb_unmap_single(dma[i], 16 * KIB, XEN_DMA_TO_DEVICE, false));
+	/* Small blocks that were kept as such become a larger one. */
+	for (unsigned int i = 0; i < 128; i++)
+		dma[i] = pool_map(pool, &bits32, "dev", buf, SLOT, XEN_DMA_TO_DEVICE);
+	for (unsigned int i = 0; i < 128; i++)
+		if ((dma[i] / SLOT) % 128 / 8 == 5)
+			ck_assert(xen_swiotlb_unmap_single(dma[i], SLOT, XEN_DMA_TO_DEVICE, false));
+	ck_assert_int_eq(pool_try_map(pool, &bits32, buf, 16 * KIB), 0);
+	for (unsigned int i = 0; i < 128; i++)
+		if ((dma[i] / SLOT) % 128 / 8 != 5)
+			ck_assert(xen_swiotlb_unmap_single(dma[i], SLOT, XEN_DMA_TO_DEVICE, false));
+	buffer_free(buf, 16 * KIB);
+	dma_stop();
+}
+
+static void settings_at_their_limits(void)
+{
+	static const struct xen_swiotlb_config good[] = {
+		{.max_bytes = 32 * KIB},
+		{.max_bytes = MIB, .initial_bytes = MIB},
+	};
+	static const struct xen_swiotlb_config bad[] = {
+		{.max_bytes = 32 * KIB - 1},
+		{.max_bytes = MIB, .initial_bytes = MIB + 1},
+		{.max_segment_order = XEN_SWIOTLB_MIN_SEGMENT_ORDER - 1},
+		{.max_segment_order = XEN_SWIOTLB_MAX_SEGMENT_ORDER + 1},
+	};
+	struct xen_swiotlb_stats stats;
+
+	dma_start(NULL);
+	for (unsigned int i = 0; i < sizeof(good) / sizeof(*good); i++)
+		ck_assert_int_eq(xen_swiotlb_configure(&good[i]), 0);
+	for (unsigned int i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		ck_assert_int_eq(xen_swiotlb_configure(&bad[i]), -XEN_EINVAL);
+	for (unsigned int bits = 13; bits <= 64; bits++)
+		pool_of(bits);
+	ck_assert(xen_swiotlb_stats(20, &stats)); /* 13 to 32, and 64 */
+	for (unsigned int i = 21; i < 26; i++)
+		ck_assert(!xen_swiotlb_stats(i, &stats));
+	dma_stop();
+}
+
 static const struct unit_case cases[] = {
 	{"what cannot be placed is refused", too_big_and_no_place},
 	{"more alignment than segments have is refused", more_alignment_than_segments_have},
@@ -262,6 +325,8 @@ static const struct unit_case cases[] = {
 	{"a guest without memory says so", no_guest_memory},
 	{"one line a second for each cause", one_line_a_second},
 	{"each holder is named once", holders_are_named_once},
+	{"a full pool uses what is freed", freed_in_a_full_pool},
+	{"settings at their limits", settings_at_their_limits},
 };
 
 UNIT_MAIN("swiotlb-full", cases)

@@ -189,11 +189,57 @@ static void sync_before_the_buffer(void)
 	dma_stop();
 }
 
+/* A buffer behind the beginning of its slot: bounces are its bytes and no others. */
+static void bounces_are_its_bytes(void)
+{
+	struct xen_dma_limits l = {.mask = MASK(28), .min_align_mask = 0xfff};
+	static const struct xen_swiotlb_config small = {.max_segment_order = 3};
+	dma_addr_t dma;
+	char *buf;
+
+	dma_start(NULL);
+	ck_assert_int_eq(xen_swiotlb_configure(&small), 0);
+	buf = buffer(4096);
+	dma = pool_map(pool_of(28), &l, "dev", buf + 100, 20, XEN_DMA_BIDIRECTIONAL);
+	ck_assert(!xen_swiotlb_is_bounce(dma - 1));
+	ck_assert(xen_swiotlb_is_bounce(dma));
+	ck_assert(xen_swiotlb_is_bounce(dma + 19));
+	ck_assert(!xen_swiotlb_is_bounce(dma + 20));
+	ck_assert(!xen_swiotlb_is_bounce(dma ^ (1 << 20))); /* near, but of no segment */
+	ck_assert(!xen_swiotlb_unmap_single(dma ^ (1 << 20), 20, XEN_DMA_BIDIRECTIONAL, false));
+	ck_assert(xen_swiotlb_unmap_single(dma, 20, XEN_DMA_BIDIRECTIONAL, false));
+	buffer_free(buf, 4096);
+	dma_stop();
+}
+
+/* From the middle of a buffer on, for as long as all of it is: nothing behind it changes. */
+static void sync_from_the_middle(void)
+{
+	uint8_t seen[SLOT];
+	dma_addr_t dma;
+	uint8_t *buf;
+
+	dma_start(NULL);
+	buf = buffer(4096);
+	memset(buf, 1, 4096);
+	dma = pool_map(pool_of(28), &bits28, "dev", buf, 200, XEN_DMA_BIDIRECTIONAL);
+	memset(seen, 2, sizeof(seen));
+	device_write(dma, seen, SLOT);
+	ck_assert(xen_swiotlb_sync_single(dma + 150, 200, XEN_DMA_BIDIRECTIONAL, true));
+	for (size_t i = 0; i < 4096; i++)
+		ck_assert_uint_eq(buf[i], i >= 150 && i < 200 ? 2 : 1);
+	ck_assert(xen_swiotlb_unmap_single(dma, 200, XEN_DMA_BIDIRECTIONAL, true));
+	buffer_free(buf, 4096);
+	dma_stop();
+}
+
 static const struct unit_case cases[] = {
 	{"all directions and partial syncs agree with flat memory", flat_memory},
 	{"a sync is cut to its mapping", sync_is_cut},
 	{"a sync copies nothing against the direction", sync_against_the_direction},
 	{"a sync that begins before its mapping is cut, too", sync_before_the_buffer},
+	{"a bounce is each of its bytes and no other", bounces_are_its_bytes},
+	{"a sync from the middle ends with its mapping", sync_from_the_middle},
 };
 
 UNIT_MAIN("swiotlb-sync", cases)

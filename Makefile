@@ -29,6 +29,7 @@ endif
 LIB_SRC := \
 	lib/ranges-tree.c \
 	lib/ranges.c \
+	lib/bucket.c \
 	arch/x86/xen/p2m.c \
 	arch/x86/xen/p2m-publish.c \
 	arch/x86/xen/mmu.c \
@@ -66,6 +67,8 @@ LIB_SRC := \
 	drivers/xen/pci.c \
 	drivers/xen/pci-scan.c \
 	drivers/xen/pirq.c \
+	drivers/xen/pirq-message.c \
+	drivers/xen/pirq-switch.c \
 	drivers/xen/dma.c \
 	drivers/xen/dma-debug.c \
 	drivers/xen/dma-debug-record.c \

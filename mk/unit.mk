@@ -10,14 +10,14 @@ UNITS := ranges p2m p2m-publish mmu contiguous contiguous-refused e820 setup bal
 	evtchn evtchn-cpus evtchn-eoi grant grant-page grant-map xenbus xenbus-watch xenbus-broken \
 	liar format pages console-ring \
 	guest-drivers model model-device model-domain model-event model-exchange model-grant model-memory \
-	model-mmu model-pci model-pgtable model-port model-rules model-xenstore model-xs-link
+	model-mmu model-pci model-pgtable model-port model-rules model-xenstore model-xs-link $(FRONT_UNITS)
 # Those of xenpci (mk/xenpci.mk), which neither the library nor the model is linked into.
 XENPCI_UNITS := xenpci-text xenpci-map xenpci-check
 MODEL_SRC := $(addprefix tests/model/,argument.c breach.c buddy.c check.c device.c dma.c domain.c \
 	edu.c event.c event_abi.c evtchn_op.c exchange.c frames.c grant.c grant_copy.c grant_map.c \
 	hypercall.c lock.c log.c machine.c memory_op.c misc.c mmu.c mmu_op.c nvme.c nvme_command.c object.c pci.c \
 	pgtable.c physdev.c physdev_pci.c port.c shared.c trap.c xenstore.c xs_command.c \
-	xs_ring.c xs_transaction.c xs_tree.c xs_watch.c)
+	xs_ring.c xs_transaction.c xs_tree.c xs_watch.c) $(FRONT_MODEL_SRC)
 
 $(HOST)/libhosted.a: $(call host_obj,$(LIB_SRC) $(MODEL_SRC))
 	$(Q)rm -f $@ && $(AR) rcs $@ $^

@@ -26,7 +26,8 @@ void xen_pci_reject(struct xen_pci_resource *res, const char *why)
 	char name[XEN_PCI_NAME_MAX];
 
 	xen_pci_resource_name(res, name);
-	xen_port_log(XEN_LOG_ERROR, "%s: %s: not used", name, why);
+	if (xen_pci_may_log(res->dev->host))
+		xen_port_log(XEN_LOG_ERROR, "%s: %s: not used", name, why);
 	res->kind = XEN_PCI_RES_NONE;
 	res->start = 0;
 	res->size = 0;

@@ -3,9 +3,10 @@
  * Claims: which resource owns which addresses, and their identity in the P2M. Leaves (BARs, ROMs)
  * stand in one exclusive set of byte ranges; windows and apertures, which nest, in a list. Two
  * claims may overlap only if the one is a window or aperture above the other and holds it whole.
- * Invariant: a resource is in the registry and its pages are identity, or neither, except within
- * xen_pci_claim() and xen_pci_unclaim(). The registry serves all hosts and is guarded by
- * registry.lock; the P2M locks itself and counts, so pages shared by claims are no special case.
+ * Invariant: a resource is in the registry and its pages are identity (but for one over RAM, where
+ * its host allows that), or neither, except within xen_pci_claim() and xen_pci_unclaim(). The
+ * registry serves all hosts and is guarded by registry.lock; the P2M locks itself and counts, so
+ * pages shared by claims are no special case.
  */
 #include "pci-internal.h"
 
@@ -182,10 +183,18 @@ void xen_pci_unregister(struct xen_pci_resource *res)
 	xen_port_unlock(&registry.lock, flags);
 }
 
+/* Of an aperture, which the embedder gave, always. */
+static bool may_log(const struct xen_pci_resource *res)
+{
+	return !res->dev || xen_pci_may_log(res->dev->host);
+}
+
 static void log_obstacle(const struct xen_pci_resource *res, const struct obstacle *obstacle)
 {
 	char name[XEN_PCI_NAME_MAX];
 
+	if (!may_log(res))
+		return;
 	xen_pci_resource_name(res, name);
 	xen_port_log(XEN_LOG_ERROR, "%s [0x%llx-0x%llx] %s %s [0x%llx-0x%llx]: not used", name,
 		     (unsigned long long)res->start, (unsigned long long)end_of(res) - 1,
@@ -198,6 +207,8 @@ void xen_pci_log_unreachable(const struct xen_pci_resource *res)
 	const struct xen_pci_dev *up = res->dev->parent;
 	char name[XEN_PCI_NAME_MAX];
 
+	if (!may_log(res))
+		return;
 	xen_pci_resource_name(res, name);
 	xen_port_log(XEN_LOG_ERROR,
 		     "%s [0x%llx-0x%llx] lies outside the windows of bridge %04x:%02x:%02x.%u: "
@@ -213,6 +224,8 @@ static void log_ram(const struct xen_pci_resource *res, const struct xen_range *
 	struct xen_range range = *ram;
 	char name[XEN_PCI_NAME_MAX];
 
+	if (!may_log(res))
+		return;
 	if (xen_balloon_query(first_page(res), nr_pages(res), &range))
 		what = "ballooned RAM";
 	xen_pci_resource_name(res, name);
@@ -240,6 +253,10 @@ int xen_pci_claim(struct xen_pci_resource *res)
 	}
 	rc = xen_p2m_identity_add(first_page(res), nr_pages(res), &ram);
 	if (rc) {
+		if (rc == -XEN_EEXIST && res->dev && res->dev->host->alias) {
+			res->flags |= XEN_PCI_RES_CLAIMED | XEN_PCI_RES_ALIAS;
+			return 0;
+		}
 		xen_pci_unregister(res);
 		if (rc == -XEN_EEXIST)
 			log_ram(res, &ram);
@@ -253,10 +270,12 @@ int xen_pci_claim(struct xen_pci_resource *res)
  * else comes to lie there. */
 void xen_pci_clear_identity(const struct xen_pci_resource *res)
 {
-	int rc = xen_p2m_identity_remove(first_page(res), nr_pages(res));
 	char name[XEN_PCI_NAME_MAX];
+	int rc = 0;
 
-	if (!rc)
+	if (!(res->flags & XEN_PCI_RES_ALIAS))
+		rc = xen_p2m_identity_remove(first_page(res), nr_pages(res));
+	if (!rc || !may_log(res))
 		return;
 	xen_pci_resource_name(res, name);
 	xen_port_log(XEN_LOG_ERROR, "%s [0x%llx-0x%llx] stays identity: error %d", name,
@@ -267,8 +286,8 @@ void xen_pci_unclaim(struct xen_pci_resource *res)
 {
 	if (!(res->flags & XEN_PCI_RES_CLAIMED))
 		return;
-	res->flags &= ~XEN_PCI_RES_CLAIMED;
 	xen_pci_clear_identity(res);
+	res->flags &= ~(XEN_PCI_RES_CLAIMED | XEN_PCI_RES_ALIAS);
 	xen_pci_unregister(res);
 }
 

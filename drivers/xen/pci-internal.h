@@ -121,6 +121,12 @@ static inline void xen_pci_add_bus(uint64_t *set, uint8_t bus)
 	set[bus >> 6] |= 1ULL << (bus & 63);
 }
 
+/* One line about a function of @host? What a function is made of may be another domain's doing. */
+static inline bool xen_pci_may_log(const struct xen_pci_host *host)
+{
+	return xen_bucket_take(host->log);
+}
+
 static inline void xen_pci_mark_conflict(struct xen_pci_host *host, struct xen_pci_resource *res)
 {
 	if (!(res->flags & XEN_PCI_RES_CONFLICT))

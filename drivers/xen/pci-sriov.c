@@ -78,11 +78,13 @@ static int size_vf_bars(struct xen_pci_dev *dev, struct xen_pci_sriov *sriov)
 			why = "I/O ports";
 		if (!why)
 			continue;
+		sriov->res[i] = (struct xen_pci_resource){.index = (uint8_t)i};
+		if (!xen_pci_may_log(dev->host))
+			continue;
 		xen_port_log(XEN_LOG_ERROR,
 			     "%04x:%02x:%02x.%u: virtual functions' BAR %u: %s: not used",
 			     dev->addr.segment, dev->addr.bus, XEN_PCI_DEV(dev->addr.devfn),
 			     XEN_PCI_FN(dev->addr.devfn), i, why);
-		sriov->res[i] = (struct xen_pci_resource){.index = (uint8_t)i};
 	}
 	sriov->sized = true;
 	return 0;
@@ -107,6 +109,8 @@ int xen_pci_sriov_find(struct xen_pci_dev *dev)
 		dev->sriov->res[i].index = (uint8_t)i;
 	if (!(control & (SRIOV_VF_ENABLE | SRIOV_VF_MEMORY)))
 		return size_vf_bars(dev, dev->sriov);
+	if (!xen_pci_may_log(dev->host))
+		return 0;
 	xen_port_log(XEN_LOG_WARN,
 		     "%04x:%02x:%02x.%u: virtual functions are enabled already: their BARs are "
 		     "unknown",

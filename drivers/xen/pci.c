@@ -128,6 +128,8 @@ int xen_pci_read_buses(struct xen_pci_dev *bridge)
 	if (!bridge->secondary && !bridge->subordinate) /* nobody has set it up: not an error */
 		return 0;
 	why = check_buses(bridge);
+	if (why && !xen_pci_may_log(bridge->host))
+		return 0;
 	if (why) {
 		xen_port_log(XEN_LOG_ERROR,
 			     "%04x:%02x:%02x.%u: bridge to buses %02x-%02x: %s: "
@@ -173,9 +175,11 @@ static int read_header(struct xen_pci_dev *dev)
 	dev->interrupt_pin = line >> 8 <= 4 ? (uint8_t)(line >> 8) : 0;
 	if (dev->header_type <= PCI_HEADER_CARDBUS)
 		return 0;
-	xen_port_log(XEN_LOG_ERROR, "%04x:%02x:%02x.%u: header type %u is unknown: not used",
-		     dev->addr.segment, dev->addr.bus, XEN_PCI_DEV(dev->addr.devfn),
-		     XEN_PCI_FN(dev->addr.devfn), dev->header_type);
+	if (xen_pci_may_log(host))
+		xen_port_log(XEN_LOG_ERROR,
+			     "%04x:%02x:%02x.%u: header type %u is unknown: not used",
+			     dev->addr.segment, dev->addr.bus, XEN_PCI_DEV(dev->addr.devfn),
+			     XEN_PCI_FN(dev->addr.devfn), dev->header_type);
 	return -XEN_EINVAL;
 }
 

@@ -32,6 +32,7 @@
 #ifndef XENDMA_XEN_PCI_H
 #define XENDMA_XEN_PCI_H
 
+#include <xen/bucket.h>
 #include <xen/ranges.h>
 #include <xen/types.h>
 
@@ -91,6 +92,11 @@ enum xen_pci_res_kind {
 #define XEN_PCI_RES_UNSET (1u << 4)    /* address 0 or window closed: not claimed, not identity */
 #define XEN_PCI_RES_CLAIMED (1u << 5)  /* in the registry and identity in the P2M */
 #define XEN_PCI_RES_CONFLICT (1u << 6) /* malformed or in conflict: logged, not claimed */
+/*
+ * Beside CLAIMED, in hosts that allow it: RAM has PFNs of these numbers, so it is not identity. It
+ * works all the same, through xen_mmio_map(): Xen asks for machine addresses and no PFN.
+ */
+#define XEN_PCI_RES_ALIAS (1u << 7)
 
 struct xen_pci_dev;
 
@@ -113,6 +119,7 @@ struct xen_pci_resource {
 struct xen_pci_host;
 struct xen_pci_sriov;
 struct xen_pirq;
+struct xen_pirq_source;
 
 struct xen_pci_dev {
 	struct xen_pci_host *host;
@@ -133,6 +140,7 @@ struct xen_pci_dev {
 	uint16_t nr_messages;		/* private to pirq.c: bound MSI and MSI-X PIRQs */
 	struct xen_pirq *messages;	/* private to pirq.c: mapped MSI and MSI-X PIRQs */
 	bool intx_was_on;		/* private to pirq.c: give INTx back when they are gone */
+	int msi_pirq;			/* private to pirq.c: the first of the vectors of MSI; -1 */
 	struct xen_pci_resource res[XEN_PCI_NR_RES];
 };
 
@@ -142,6 +150,10 @@ struct xen_pci_host {
 	const struct xen_pci_config *config;
 	uint16_t segment;
 	bool tell_xen; /* dom0: PHYSDEVOP_pci_device_add and _remove */
+	/* Where resources may lie over RAM's PFNs: they are claimed with XEN_PCI_RES_ALIAS. */
+	bool alias;
+	const struct xen_pirq_source *pirqs; /* xen/pirq.h; NULL: Xen, as dom0 */
+	struct xen_bucket *log;		     /* of lines about its functions; NULL: no limit */
 	struct xen_pci_dev *devices;
 	unsigned int nr_devices;
 	struct xen_pci_resource aperture[XEN_PCI_MAX_APERTURES];

@@ -80,7 +80,7 @@ static int connect_interrupt(struct edu *edu)
 	if (edu->mode == EDU_MSI)
 		err = xen_pirq_map_msi(&edu->irq, edu->pci);
 	else if (edu->mode == EDU_INTX)
-		err = xen_pirq_map_gsi(&edu->irq, edu->pci->interrupt_line, true);
+		err = xen_pirq_map_intx(&edu->irq, edu->pci);
 	else
 		return 0;
 	if (err)

@@ -79,17 +79,19 @@ static void queue_interrupt(void *arg)
 	xen_store(&queue->interrupts, queue->interrupts + 1);
 }
 
-int nvme_queue_connect(struct nvme_queue *queue)
+int nvme_connect(struct nvme *nvme)
 {
-	int err = xen_pirq_map_msix(&queue->irq, queue->nvme->pci, queue->id);
+	struct xen_pirq *const irq[] = {&nvme->admin.irq, &nvme->io.irq};
+	static const uint16_t entry[] = {0, 1};
+	/* At once, for a backend takes no second one. */
+	int err = xen_pirq_map_msix_many(irq, nvme->pci, entry, 2);
 
 	if (!err)
-		err = xen_pirq_bind(&queue->irq, false, queue_interrupt, queue);
-	if (err) {
-		boot_printf("nvme %s: no MSI-X interrupt %u (%d)\n", queue->nvme->name, queue->id,
-			    err);
-		xen_pirq_release(&queue->irq);
-	}
+		err = xen_pirq_bind(irq[0], false, queue_interrupt, &nvme->admin);
+	if (!err)
+		err = xen_pirq_bind(irq[1], false, queue_interrupt, &nvme->io);
+	if (err)
+		boot_printf("nvme %s: no MSI-X interrupts (%d)\n", nvme->name, err);
 	return err;
 }
 

@@ -205,9 +205,7 @@ static int start_queues(struct nvme *nvme)
 {
 	int err;
 
-	err = nvme_queue_connect(&nvme->admin);
-	if (!err)
-		err = nvme_queue_connect(&nvme->io);
+	err = nvme_connect(nvme);
 	if (!err)
 		err = enable(nvme);
 	if (!err)

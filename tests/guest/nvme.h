@@ -115,7 +115,8 @@ uint32_t nvme_read32(const struct nvme *nvme, unsigned int reg);
 void nvme_write32(const struct nvme *nvme, unsigned int reg, uint32_t value);
 int nvme_queue_alloc(struct nvme *nvme, struct nvme_queue *queue, uint16_t id);
 void nvme_queue_free(struct nvme_queue *queue);
-int nvme_queue_connect(struct nvme_queue *queue);
+/* Their interrupts. What was connected on error goes with the queues. */
+int nvme_connect(struct nvme *nvme);
 /* A free command ID, -1 when the queue is full. */
 int nvme_queue_id(const struct nvme_queue *queue);
 /* Hand @command over under the ID that it carries. */

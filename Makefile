@@ -69,6 +69,16 @@ LIB_SRC := \
 	drivers/xen/pirq.c \
 	drivers/xen/pirq-message.c \
 	drivers/xen/pirq-switch.c \
+	drivers/xen/pcifront.c \
+	drivers/xen/pcifront-state.c \
+	drivers/xen/pcifront-store.c \
+	drivers/xen/pcifront-list.c \
+	drivers/xen/pcifront-channel.c \
+	drivers/xen/pcifront-op.c \
+	drivers/xen/pcifront-config.c \
+	drivers/xen/pcifront-irq.c \
+	drivers/xen/pcifront-devices.c \
+	drivers/xen/pcifront-error.c \
 	drivers/xen/dma.c \
 	drivers/xen/dma-debug.c \
 	drivers/xen/dma-debug-record.c \

@@ -1,4 +1,10 @@
 # SPDX-License-Identifier: MIT
-# Tests of what the PCI frontend stands on. Part of `make unit`.
+# The PCI frontend's tests, and the backend and toolstack on the model that they run against. Part of
+# `make unit`.
 
-FRONT_UNITS := bucket pirq-many
+FRONT_UNITS := bucket pirq-many pcifront pcifront-devices
+FRONT_MODEL_SRC := $(addprefix tests/model/,pciback.c pciback_op.c pciback_tool.c)
+
+$(HOST)/test_pcifront-devices: \
+	$(call host_obj,$(addprefix tests/guest/,edu.c nvme.c nvme-queue.c nvme-io.c))
+$(HOST)/tests/unit/test_pcifront-devices.o: private HOST_CFLAGS += -Iarch/x86/xen/boot

@@ -225,6 +225,11 @@ int xen_grant_end(grant_ref_t ref)
 	return 0;
 }
 
+bool xen_grant_in_use(grant_ref_t ref)
+{
+	return xen_grant_is_ref(ref) && xen_load(&xen_grants.entry[ref].flags) & IN_USE;
+}
+
 unsigned int xen_grant_used(void)
 {
 	unsigned long flags = xen_port_lock(&xen_grants.lock);

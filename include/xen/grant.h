@@ -41,6 +41,10 @@ int xen_grant_access(domid_t domid, pfn_t pfn, bool readonly, grant_ref_t *ref);
 /* End it. -XEN_EBUSY: the peer has it mapped: the grant stands. -XEN_EINVAL: no such grant. */
 int xen_grant_end(grant_ref_t ref);
 
+/* Does the peer use it now? false: no such grant. What it does next is another question: only
+ * ending it decides. */
+bool xen_grant_in_use(grant_ref_t ref);
+
 /* A zeroed page of the port, granted. NULL with *@err (may be NULL): -XEN_ENOMEM, or as
  * xen_grant_access(). */
 void *xen_grant_page(domid_t domid, grant_ref_t *ref, int *err);

@@ -25,6 +25,21 @@ bool domain_first_acts(void)
 	return domain_acting() == &domains[0];
 }
 
+bool domain_is_privileged(void)
+{
+	return domain_acting()->privileged;
+}
+
+bool domain_is(domid_t id)
+{
+	return domain_by_id(id) != NULL;
+}
+
+bool domain_is_first(domid_t id)
+{
+	return domain_by_any_id(id) == &domains[0];
+}
+
 struct domain *domain_by_id(domid_t id)
 {
 	for (unsigned int i = 0; i < MAX_DOMAINS; i++)

@@ -3,9 +3,9 @@
  * Other domains of the model's machine. The code under test runs as the first one (domain 0, or 1
  * when model_params.domu); the others do what the test tells them: they have pages, a grant table
  * and event channels, but no address space and no code. Their hypercalls are made by the test:
- * between model_act_as() and its reverse GNTTABOP_* and EVTCHNOP_* of this thread are theirs, with
- * their privileges. A page that such a domain maps (GNTTABOP_map_grant_ref) is reached with
- * model_frame().
+ * between model_act_as() and its reverse GNTTABOP_*, EVTCHNOP_* and PHYSDEVOP_* of this thread are
+ * theirs, with their privileges; a privileged one can have PIRQs mapped for the first domain. A
+ * page that such a domain maps (GNTTABOP_map_grant_ref) is reached with model_frame().
  *
  * model_stop() is false when a grant is still mapped, by whichever side.
  */

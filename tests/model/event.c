@@ -166,6 +166,13 @@ void event_raise(evtchn_port_t port)
 	pthread_mutex_unlock(&channel_lock);
 }
 
+void event_forget_pirq(evtchn_port_t port)
+{
+	pthread_mutex_lock(&channel_lock);
+	domains[0].channel[port].remote = ~0u;
+	pthread_mutex_unlock(&channel_lock);
+}
+
 void model_domain_on_event(domid_t id, evtchn_port_t port, void (*handler)(void *arg), void *arg)
 {
 	struct domain *d;

@@ -154,8 +154,8 @@ static long dispatch(const struct multicall_entry *c)
 	if (c->op >= 64 || (!kinds[c->op] && c->op != __HYPERVISOR_memory_op))
 		return -XEN_ENOSYS;
 	if (!domain_first_acts() && c->op != __HYPERVISOR_event_channel_op &&
-	    c->op != __HYPERVISOR_grant_table_op)
-		model_breach("model: other domains have grants and event channels only");
+	    c->op != __HYPERVISOR_grant_table_op && c->op != __HYPERVISOR_physdev_op)
+		model_breach("model: other domains have grants, event channels and PIRQs only");
 	argument_check(c);
 	if (model_counts(kinds[c->op], &err))
 		return err;

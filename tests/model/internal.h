@@ -215,6 +215,9 @@ unsigned int locks_held(void);
 /* domain.c */
 domid_t model_domid(void); /* of the domain that this thread acts as */
 bool domain_first_acts(void);
+bool domain_is_privileged(void); /* that which this thread acts as */
+bool domain_is(domid_t id);	 /* is there one? */
+bool domain_is_first(domid_t id);
 bool domain_is_dead(unsigned int index);
 void domain_lost_frame(unsigned int index); /* a dead one's */
 
@@ -265,6 +268,8 @@ int physdev_bind(uint32_t pirq, evtchn_port_t port);
 /* The device asserts the PIRQ: does Xen send the event now? A line waits for its EOI. */
 bool physdev_fire(uint32_t pirq);
 void event_raise(evtchn_port_t port);
+/* The PIRQ behind @port is taken away: the port stays open and nothing comes. */
+void event_forget_pirq(evtchn_port_t port);
 void physdev_start(void);
 uint32_t physdev_sbdf(uint32_t segment, uint32_t bus, uint32_t devfn);
 /* A PIRQ that a message of the function is mapped to; -1. */

@@ -2,8 +2,9 @@
 /*
  * PHYSDEVOP_*: the ledger of PIRQs. GSIs get the lowest free PIRQ from 16 on, messages the highest,
  * as in Xen; mapping a message needs a function that Xen knows (physdev_pci.c), with the
- * capability. Only the hardware domain may do these; a domU may EOI and ask for status. Model lock
- * held.
+ * capability. Only the hardware domain may do these, for itself or, where it is not the first one,
+ * for the first: all PIRQs here are the first domain's. A domU may EOI and ask for status. Model
+ * lock held.
  */
 #include <stdio.h>
 #include <string.h>
@@ -155,12 +156,24 @@ static int map_message(struct physdev_map_pirq *map)
 	return 0;
 }
 
+/* Whose PIRQs are they to be? */
+static int check_target(domid_t domid)
+{
+	if (domid != DOMID_SELF && !domain_is(domid))
+		return -XEN_ESRCH;
+	if (!domain_is_privileged())
+		return domid == DOMID_SELF || domid == model_domid() ? -XEN_EPERM : -XEN_ESRCH;
+	if (!domain_is_first(domid))
+		model_breach("model: PIRQs of another domain than the first");
+	return 0;
+}
+
 static int map_pirq(struct physdev_map_pirq *map)
 {
-	if (map->domid != DOMID_SELF && map->domid != model_domid())
-		return -XEN_ESRCH;
-	if (model.params.domu)
-		return -XEN_EPERM;
+	int rc = check_target(map->domid);
+
+	if (rc)
+		return rc;
 	switch (map->type) {
 	case MAP_PIRQ_TYPE_GSI:
 		return map_gsi(map);
@@ -173,18 +186,25 @@ static int map_pirq(struct physdev_map_pirq *map)
 	}
 }
 
+/* What its owner has bound it to is of no use any more: Xen takes it away when another asks. */
+static void forget(int pirq)
+{
+	if (pirqs[pirq].port)
+		event_forget_pirq(pirqs[pirq].port);
+	pirqs[pirq].port = 0;
+	pirqs[pirq].mapped = false;
+}
+
 /* One PIRQ of a block of MSI vectors stands for them all. */
 static int unmap_pirq(const struct physdev_unmap_pirq *unmap)
 {
-	int pirq = unmap->pirq;
+	int pirq = unmap->pirq, rc = check_target(unmap->domid);
 
-	if (unmap->domid != DOMID_SELF && unmap->domid != model_domid())
-		return -XEN_ESRCH;
-	if (model.params.domu)
-		return -XEN_EPERM;
+	if (rc)
+		return rc;
 	if (pirq < 0 || pirq >= NR_PIRQS || !pirqs[pirq].mapped)
 		return -XEN_EINVAL;
-	if (pirqs[pirq].port)
+	if (pirqs[pirq].port && domain_first_acts())
 		model_breach("PHYSDEVOP_unmap_pirq: pirq %d is bound to port %u", pirq,
 			     pirqs[pirq].port);
 	if (pirqs[pirq].gsi < 0 && !pirqs[pirq].msix) {
@@ -193,12 +213,12 @@ static int unmap_pirq(const struct physdev_unmap_pirq *unmap)
 		if (pirqs[pirq].entry)
 			return -XEN_EBUSY;
 		for (; pirq < NR_PIRQS && pirqs[pirq].mapped && pirqs[pirq].sbdf == sbdf; pirq++)
-			pirqs[pirq].mapped = false;
+			forget(pirq);
 		return 0;
 	}
-	if (pirqs[pirq].gsi >= 0)
+	if (pirqs[pirq].gsi >= 0 && domain_first_acts())
 		gsis[pirqs[pirq].gsi].lost = true;
-	pirqs[pirq].mapped = false;
+	forget(pirq);
 	return 0;
 }
 
@@ -265,7 +285,7 @@ static int setup_gsi(const struct physdev_setup_gsi *setup)
 {
 	if (setup->gsi < 0 || setup->gsi >= NR_GSI)
 		return -XEN_EINVAL;
-	if (model.params.domu)
+	if (!domain_is_privileged())
 		return -XEN_EPERM;
 	if (gsis[setup->gsi].set)
 		return -XEN_EEXIST; /* the first one counts */

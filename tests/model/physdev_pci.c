@@ -43,7 +43,7 @@ static int device(const struct physdev_pci_device *dev, bool add)
 {
 	uint32_t sbdf = physdev_sbdf(dev->seg, dev->bus, dev->devfn);
 
-	if (model.params.domu)
+	if (!domain_is_privileged())
 		return -XEN_EPERM;
 	if (add) {
 		if (!physdev_pci_known(sbdf) && nr_known < NR_KNOWN)
@@ -83,7 +83,7 @@ static int manage_pci(int cmd, const struct physdev_manage_pci *op)
 /* The firmware's tables name one window. */
 static int mmcfg_reserved(const struct physdev_pci_mmcfg_reserved *op)
 {
-	if (model.params.domu)
+	if (!domain_is_privileged())
 		return -XEN_EPERM;
 	if (op->flags & ~XEN_PCI_MMCFG_RESERVED)
 		return -XEN_EINVAL;

@@ -12,10 +12,7 @@
 #include <xen/p2m.h>
 #include <xen/swiotlb.h>
 
-#include "../guest/cmdline.h"
-#include "../guest/edu.h"
-#include "../guest/nvme.h"
-#include "boot.h"
+#include "guest-kernel.h"
 #include "unit.h"
 
 #define EDU_BAR 0xfe000000
@@ -60,20 +57,6 @@ static inline void finish(void)
 	model_device_unplug(edu_device);
 	model_device_unplug(nvme_device);
 	ck_assert(model_stop());
-}
-
-static inline void fill(uint8_t *at, size_t size, unsigned int seed)
-{
-	for (size_t i = 0; i < size; i++)
-		at[i] = (uint8_t)(i * 7 + seed + (i >> 8));
-}
-
-static inline bool filled(const uint8_t *at, size_t size, unsigned int seed)
-{
-	for (size_t i = 0; i < size; i++)
-		if (at[i] != (uint8_t)(i * 7 + seed + (i >> 8)))
-			return false;
-	return true;
 }
 
 #endif

@@ -2,46 +2,9 @@
 /*
  * The reference guest's edu and NVMe drivers, unchanged, on the model's devices: data goes through
  * mapped registers, queues and DMA by machine address, with pools that bounce. And what the drivers
- * do about devices that lie, are silent or stray. The guest kernel's few functions are here.
+ * do about devices that lie, are silent or stray.
  */
-#include <stdarg.h>
-
 #include "guest-devices.h"
-
-struct options options = {.wait_ms = 100};
-static char said[256]; /* the last line */
-
-void boot_printf(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(said, sizeof(said), fmt, ap);
-	va_end(ap);
-}
-
-void boot_delay(uint64_t ns)
-{
-	model_devices_step();
-	model_clock_advance(ns);
-}
-
-bool boot_wait(bool (*done)(void *arg), void *arg, uint64_t timeout_ns)
-{
-	for (uint64_t ns = 0; ns <= timeout_ns; ns += 1000000) {
-		if (done(arg))
-			return true;
-		boot_delay(1000000);
-	}
-	return done(arg);
-}
-
-const char *guest_addr_text(struct xen_pci_addr addr, char text[GUEST_ADDR_MAX])
-{
-	snprintf(text, GUEST_ADDR_MAX, "%04x:%02x:%02x.%u", addr.segment, addr.bus,
-		 XEN_PCI_DEV(addr.devfn), XEN_PCI_FN(addr.devfn));
-	return text;
-}
 
 /* --- edu ------------------------------------------------------------------------------------ */
 

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The frontend's channel: one granted page and one event channel, used by who has the turn.
+ * Invariants: page, grant and port are there all three or none; a page that was given up is never
+ * used again, so what a backend still writes there hits nothing; a broken channel does not become
+ * whole. The event handler only notes that something came: the port stays masked until somebody
+ * has looked (late EOI).
+ */
+#include "pcifront-internal.h"
+
+static bool try_turn(void *arg)
+{
+	struct xen_pcifront *front = arg;
+	unsigned long flags = xen_port_lock(&front->lock);
+	bool free = !front->busy;
+
+	front->busy = true;
+	xen_port_unlock(&front->lock, flags);
+	return free;
+}
+
+/* Who has it gives it back when its operation was answered or its time is over. */
+void xen_front_take_turn(struct xen_pcifront *front)
+{
+	while (!xen_port_wait(try_turn, front, xen_port_clock_ns() + XEN_PCIFRONT_OP_NS))
+		;
+}
+
+void xen_front_end_turn(struct xen_pcifront *front)
+{
+	unsigned long flags = xen_port_lock(&front->lock);
+
+	front->busy = false;
+	xen_port_unlock(&front->lock, flags);
+}
+
+static void event(void *arg)
+{
+	struct xen_pcifront *front = arg;
+
+	__atomic_store_n(&front->signalled, 1, __ATOMIC_RELEASE);
+}
+
+void xen_front_rearm(struct xen_pcifront *front, bool useful)
+{
+	uint32_t had = xen_load(&front->error_due);
+
+	if (!__atomic_exchange_n(&front->signalled, 0, __ATOMIC_ACQ_REL))
+		return;
+	if (xen_load(&front->info->flags) & XEN_PCIB_active) {
+		xen_store(&front->error_due, 1);
+		useful |= !had;
+	}
+	xen_evtchn_eoi(front->port, !useful);
+}
+
+int xen_front_open(struct xen_pcifront *front)
+{
+	struct xen_pci_sharedinfo *info;
+	grant_ref_t ref;
+	int rc;
+
+	info = xen_grant_page(front->backend_id, &ref, &rc);
+	if (!info)
+		return rc;
+	info->flags = XEN_PCIB_AERHANDLER;
+	rc = xen_evtchn_alloc_unbound(front->backend_id, &front->port);
+	if (rc)
+		goto free_page;
+	front->info = info;
+	front->ref = ref;
+	xen_store(&front->signalled, 0);
+	xen_store(&front->error_due, 0);
+	rc = xen_evtchn_bind(front->port, XEN_EVTCHN_LATE_EOI, event, front);
+	if (rc)
+		goto close_port;
+	xen_store_release(&front->broken, 0);
+	return 0;
+
+close_port:
+	xen_evtchn_close(front->port);
+	front->info = NULL;
+free_page:
+	front->port = 0;
+	xen_grant_page_free(info, ref);
+	return rc;
+}
+
+void xen_front_break(struct xen_pcifront *front)
+{
+	__atomic_store_n(&front->broken, 1, __ATOMIC_SEQ_CST);
+}
+
+void xen_front_close(struct xen_pcifront *front)
+{
+	void *page;
+
+	if (!front->info)
+		return;
+	xen_front_break(front);
+	xen_front_take_turn(front);
+	xen_evtchn_close(front->port);
+	page = front->info;
+	front->info = NULL;
+	front->port = 0;
+	xen_store(&front->signalled, 0);
+	xen_store(&front->error_due, 0);
+	xen_grant_page_free(page, front->ref);
+	xen_front_end_turn(front);
+}

@@ -21,9 +21,9 @@ $(DOM0)/attach: tests/dom0/attach.c $(DOM0_TREE)/.packages
 		$(addprefix $(DOM0_LIBS)/,libxenctrl.so.4.17 libxenstore.so.4) \
 		-Wl,--allow-shlib-undefined
 
-$(DOM0)/dom0.cpio: $(DOM0)/attach $(DOM0_INIT) $(DOM0_TREE)/.packages
+$(DOM0)/dom0.cpio: $(DOM0)/attach $(HOST)/xenpci $(DOM0_INIT) $(DOM0_TREE)/.packages
 	@$(if $(Q),printf '  IMAGE   %s\n' '$@')
-	$(Q)tests/dom0/mkimage.sh $(DOM0_TREE) $(DOM0) $(DOM0)/attach
+	$(Q)tests/dom0/mkimage.sh $(DOM0_TREE) $(DOM0) $(DOM0)/attach $(HOST)/xenpci
 
 .PHONY: dom0-list
 dom0-list: ## the dom0 scenarios

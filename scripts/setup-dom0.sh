@@ -9,7 +9,7 @@ set -u
 . "$(dirname "$0")/setup-lib.sh"
 
 folder=${1:?folder}
-tools=(xen-utils-4.17 xenstore-utils busybox-static)
+tools=(xen-utils-4.17 xenstore-utils busybox-static libjansson4 libpci3)
 kernel=linux-image-amd64
 # Of the kernel package: itself and the modules of these folders.
 kernel_parts=('./boot/vmlinuz-*')

@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # The Linux dom0 and domU of the dom0 scenarios, from Debian's unpacked packages:
-# mkimage.sh TREE TO ATTACH
+# mkimage.sh TREE TO PROGRAM...
 #
 #   TREE    what `setup.sh dom0` unpacked
 #   TO      here come vmlinux, dom0.cpio (xl and what it needs) and domu.cpio (the Linux domU)
-#   ATTACH  the program of attach.c, compiled
+#   PROGRAM compiled ones that go into dom0's /bin
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-tree=$(cd "${1:?tree}" && pwd) to=$(mkdir -p "${2:?to}" && cd "$2" && pwd) attach=${3:?attach}
+tree=$(cd "${1:?tree}" && pwd) to=$(mkdir -p "${2:?to}" && cd "$2" && pwd)
+shift 2
 busybox=$tree/bin/busybox
 work=$(mktemp -d "$to/work.XXXXXX")
 trap 'rm -rf "$work"' EXIT
@@ -92,7 +93,9 @@ done
 for name in ls list read write rm exists watch; do
 	program "$dom0" "$(one "*/bin/xenstore-$name" xenstore-utils)" "bin/xenstore-$name"
 done
-program "$dom0" "$attach" bin/attach
+for file in "$@"; do
+	program "$dom0" "$file" "bin/${file##*/}"
+done
 library "$dom0" libgcc_s.so.1 # loaded by name when a thread is cancelled
 mkdir -p "$dom0/lib64" "$dom0/etc/xen"
 ln -s ../lib/ld-linux-x86-64.so.2 "$dom0/lib64/ld-linux-x86-64.so.2"

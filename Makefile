@@ -15,7 +15,7 @@ endif
 AR ?= ar
 
 # These goals install what is missing, or need no compiler.
-NO_TOOLS := check check-long demo setup help clean boot-list dom0-list fmt fmt-check shellcheck
+NO_TOOLS := check check-long demo bench setup help clean boot-list dom0-list fmt fmt-check shellcheck
 ifneq ($(filter-out $(NO_TOOLS),$(or $(MAKECMDGOALS),all)),)
 ifeq ($(shell command -v $(firstword $(CC))),)
 $(error no compiler '$(CC)': install gcc, give CC=, or let `make setup` install what is missing)
@@ -153,7 +153,7 @@ clean: ## remove what was built, but not what was downloaded
 	$(Q)rm -rf $(addprefix $(O)/,host host-asan host-ubsan host-tsan \
 		host-cov host-fuzz fuzz cov mutate free guest guest.elf libxendma.a \
 		xendma.pc boot check demo install conformance conformance-selftest \
-		dom0 dom0-selftest)
+		dom0 dom0-selftest bench bench.json bench.svg)
 
 .PHONY: help
 help: ## this list

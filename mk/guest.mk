@@ -14,12 +14,12 @@ GUEST_SRC := $(addprefix tests/guest/,main.c cmdline.c verdict.c pages.c reckon.
 	pci-ports.c acpi.c host.c map.c map-draw.c edu.c nvme.c nvme-queue.c nvme-io.c \
 	scenarios.c test-memory.c test-identity.c test-mmio.c test-exchange.c test-dma.c \
 	test-devices.c test-nvme.c test-balloon.c test-pool.c test-smp.c test-badinput.c \
-	test-conformance.c demo.c copy.c) $(CONF_SRC)
+	test-conformance.c demo.c copy.c) tests/bench/guest/bench.c $(CONF_SRC)
 KERNEL_TEST_SRC := $(addprefix tests/kernel/,main.c crash.c)
 IMAGE_MAX := 1048576
 
 # A tail call leaves no trace on the stack that a crash report could show.
-$(FREE)/$(BOOT)/%.o $(FREE)/tests/guest/%.o $(FREE)/tests/kernel/%.o: \
+$(FREE)/$(BOOT)/%.o $(FREE)/tests/guest/%.o $(FREE)/tests/bench/guest/%.o $(FREE)/tests/kernel/%.o: \
 	KERNEL_CFLAGS += -I$(BOOT) -fno-optimize-sibling-calls
 
 $(O)/guest.debug: $(call free_obj,$(GUEST_SRC))

@@ -3,7 +3,7 @@
 
 CLANG_FORMAT ?= clang-format-14
 C_FILES = $(sort $(shell find include lib arch drivers tests tools -name '*.[ch]' 2>/dev/null))
-SHELL_FILES := .ci/run $(wildcard scripts/*.sh tests/*/*.sh tests/dom0/*-init arch/x86/xen/boot/*.sh)
+SHELL_FILES := .ci/run $(wildcard scripts/*.sh tests/*/*.sh tests/dom0/*-init tests/bench/linux/init arch/x86/xen/boot/*.sh)
 
 .PHONY: fmt
 fmt: ## put all C files into the project's format
@@ -28,7 +28,7 @@ shellcheck: ## are the shell scripts clean?
 # Source lists are explicit; what stands beside them would be neither built nor tested.
 LISTED = $(LIB_SRC) $(MODEL_SRC) $(BOOT_SRC) $(GUEST_SRC) $(KERNEL_TEST_SRC) \
 	$(patsubst %,tests/unit/test_%.c,$(UNITS) $(XENPCI_UNITS)) $(XENPCI_SRC) tests/install/embed.c tests/dom0/attach.c $(FAULTS_SRC) $(CONF_HOSTED_SRC) \
-	$(FUZZ_SRC)
+	$(FUZZ_SRC) $(BENCH_LINUX_SRC)
 UNLISTED = $(filter-out $(LISTED),$(shell find lib arch drivers tests tools -name '*.[cS]'))
 
 .PHONY: lists-check

@@ -63,7 +63,7 @@ if stage 'setup' run setup scripts/setup.sh packages; then
 		sub -j"$jobs" O="$O/clang" CC=clang-14 all "$O/clang/guest.elf"
 	for check in fmt-check headers-check symbols shellcheck lists-check rows lint-selftest \
 		setup-check unit-selftest faults-selftest fuzz-selftest boot-selftest \
-		conformance-selftest dom0-selftest install-check; do
+		conformance-selftest dom0-selftest bench-selftest install-check; do
 		stage "$check" sub "$check"
 	done
 	stage 'unit' sub -j"$jobs" unit

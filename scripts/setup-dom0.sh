@@ -38,10 +38,10 @@ packages()
 		all+=("${next[@]}")
 	done
 	printf '%s\n' "${all[@]}"
-	depends "$kernel" | grep '^linux-image-'
+	depends "$kernel" | grep '^linux-image-' || { echo "E: no package $kernel" >&2; return 1; }
 }
 
-# unpack FILE TO: the package, or what is wanted of it.
+# unpack FILE TO: the package, or what is wanted of it. (For tree_make, as is packages.)
 unpack()
 {
 	case ${1##*/} in
@@ -52,30 +52,5 @@ unpack()
 	esac
 }
 
-fetch()
-{
-	local names
-
-	mapfile -t names < <(packages)
-	[[ ${names[-1]} == linux-image-* ]] || { echo "E: no package $kernel" >"$work/log"; return 1; }
-	(cd "$work" && apt-get -o APT::Sandbox::User=root -qq download "${names[@]}") \
-		>"$work/log" 2>&1
-}
-
-! cmp -s "$0" "$folder/tree/.script" || exit 0
-mkdir -p "$folder" || die "cannot make $folder"
-command -v apt-get >/dev/null || die "no apt-get here: the dom0 scenarios need Debian's packages"
-work=$(mktemp -d "$folder/work.XXXXXX") || die "cannot write to $folder"
-trap 'rm -rf "$work"' EXIT
-say "downloading Linux and Xen's tools (75 MB; unpacked into $folder, not installed)"
-with_lists "$work/log" fetch ||
-	die "the packages cannot be downloaded: $(grep -m 1 '^E:' "$work/log")"
-mkdir "$work/tree"
-for file in "$work"/*.deb; do
-	unpack "$file" "$work/tree" || die "${file##*/} does not unpack"
-	dpkg-deb -W "$file" >>"$work/packages"
-done
-mv "$work/packages" "$work/tree/.packages"
-cp "$0" "$work/tree/.script"
-rm -rf "$folder/tree"
-mv "$work/tree" "$folder/tree"
+! tree_is_current "$folder" || exit 0
+tree_make "$folder" "Linux and Xen's tools (75 MB)" "the dom0 scenarios"

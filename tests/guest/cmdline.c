@@ -30,6 +30,9 @@ struct key {
 static const struct key keys[] = {
 	KEY("test", KEY_NAMES, test, 0, 0, "scenarios to run, with commas between; all: every one"),
 	KEY("demo", KEY_BOOL, demo, 0, 1, "copy NVMe disk src to dst through the edu devices"),
+	KEY("bench", KEY_BOOL, bench, 0, 1, "measure the library's operations on an edu device"),
+	KEY("profile", KEY_NAMES, profile, 0, 0,
+	    "with bench=1: run this row for ever, to be watched"),
 	KEY("map", KEY_BOOL, map, 0, 1, "print the memory map (on by default)"),
 	KEY("color", KEY_BOOL, color, 0, 1, "colour the memory map"),
 	KEY("cpus", KEY_NUMBER, cpus, 1, BOOT_MAX_CPUS, "virtual CPUs to start"),

@@ -17,8 +17,9 @@ struct name_list {
 
 struct options {
 	struct name_list test;
-	struct name_list evtchn; /* the boot kernel has seen to it */
-	bool help, demo, map, color, mmcfg;
+	struct name_list profile; /* a row of the bench to run for ever */
+	struct name_list evtchn;  /* the boot kernel has seen to it */
+	bool help, demo, bench, map, color, mmcfg;
 	uint64_t cpus;	     /* virtual CPUs to run on, at least 1 */
 	uint64_t seed;	     /* of everything random */
 	uint64_t iterations; /* rounds of the scenarios that have rounds; 0: their own number */

@@ -9,6 +9,7 @@
 #include <xen/p2m.h>
 #include <xen/swiotlb.h>
 
+#include "../bench/guest/bench.h"
 #include "cmdline.h"
 #include "demo.h"
 #include "host.h"
@@ -94,10 +95,12 @@ void boot_main(void)
 		goto close;
 	if (options.map)
 		map_print(options.color);
-	if (options.test.text || !options.demo)
+	if (options.test.text || !(options.demo || options.bench))
 		scenarios_run(options.test);
 	if (options.demo)
 		demo_run();
+	if (options.bench)
+		bench_run();
 close:
 	verdict_close();
 }

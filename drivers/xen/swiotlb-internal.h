@@ -65,7 +65,7 @@ struct xen_swiotlb_segment {
 	struct xen_swiotlb_area *area;
 	struct xen_swiotlb_segment *next;
 	uint64_t idle_since; /* when used became 0, ns */
-	uint32_t used;	     /* slots of live mappings */
+	uint32_t used;	     /* slots of live mappings and in the stacks */
 	uint8_t order;	     /* pages */
 	bool exchanged;	     /* its frames were asked of Xen */
 	struct xen_swiotlb_slot slot[];
@@ -178,28 +178,30 @@ static inline struct xen_swiotlb_segment *swiotlb_find(dma_addr_t dma)
 	return xen_swiotlb_find(region, dma);
 }
 
-/* Take from and give to the stacks of small blocks; the area is locked. */
+/*
+ * Take from and give to the stacks of small blocks; the area is locked. A block that waits there
+ * counts as used in its segment: whether that is idle is for housekeeping to find out.
+ */
 static inline struct xen_swiotlb_slot *swiotlb_take_hot(struct xen_swiotlb_area *area,
-							unsigned int order, unsigned int count)
+							unsigned int count)
 {
+	unsigned int order = count >> 1; /* of 1, 2 and 4: 0, 1 and 2 */
 	struct xen_swiotlb_slot *slot;
 
-	if (order >= NR_CACHE_ORDERS || count != 1u << order)
+	if (count > 4 || count == 3)
 		return NULL;
 	slot = area->cache[order].top;
 	if (unlikely(!slot))
 		return NULL;
 	area->cache[order].top = slot->next;
 	area->cache[order].nr--;
-	swiotlb_segment_of(slot)->used += count;
 	return slot;
 }
 
-static inline bool swiotlb_give_hot(struct xen_swiotlb_segment *seg, struct xen_swiotlb_slot *head,
+static inline bool swiotlb_give_hot(struct xen_swiotlb_area *area, struct xen_swiotlb_slot *head,
 				    unsigned int count)
 {
-	struct xen_swiotlb_area *area = seg->area;
-	unsigned int order = count >> 1; /* of 1, 2 and 4: 0, 1 and 2 */
+	unsigned int order = count >> 1;
 
 	if (count > 4 || count == 3 || head->index & (count - 1) ||
 	    area->cache[order].nr >= CACHE_BLOCKS)
@@ -207,9 +209,6 @@ static inline bool swiotlb_give_hot(struct xen_swiotlb_segment *seg, struct xen_
 	head->next = area->cache[order].top;
 	area->cache[order].top = head;
 	area->cache[order].nr++;
-	seg->used -= count;
-	if (!seg->used)
-		seg->idle_since = xen_port_clock_ns();
 	return true;
 }
 

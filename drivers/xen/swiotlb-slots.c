@@ -70,6 +70,15 @@ static void give_run(struct xen_swiotlb_segment *seg, unsigned int index, unsign
 	}
 }
 
+void xen_swiotlb_slots_give(struct xen_swiotlb_segment *seg, struct xen_swiotlb_slot *head,
+			    unsigned int count)
+{
+	seg->used -= count;
+	if (!seg->used)
+		seg->idle_since = xen_port_clock_ns();
+	give_run(seg, head->index, count);
+}
+
 /* Merge what waits in the stacks. */
 void xen_swiotlb_slots_flush(struct xen_swiotlb_area *area)
 {
@@ -81,7 +90,7 @@ void xen_swiotlb_slots_flush(struct xen_swiotlb_area *area)
 		while (slot) {
 			struct xen_swiotlb_slot *next = slot->next;
 
-			give_block(swiotlb_segment_of(slot), slot->index, order);
+			xen_swiotlb_slots_give(swiotlb_segment_of(slot), slot, 1u << order);
 			slot = next;
 		}
 	}
@@ -127,15 +136,6 @@ struct xen_swiotlb_slot *xen_swiotlb_slots_take(struct xen_swiotlb_area *area, u
 	if (unlikely(lead))
 		give_run(seg, slot->index, lead);
 	return slot + lead;
-}
-
-void xen_swiotlb_slots_give(struct xen_swiotlb_segment *seg, struct xen_swiotlb_slot *head,
-			    unsigned int count)
-{
-	seg->used -= count;
-	if (!seg->used)
-		seg->idle_since = xen_port_clock_ns();
-	give_run(seg, head->index, count);
 }
 
 void xen_swiotlb_slots_attach(struct xen_swiotlb_area *area, struct xen_swiotlb_segment *seg)

@@ -78,26 +78,15 @@ static inline struct place place_buffer(const struct xen_swiotlb_pool *pool,
 	return (struct place){.count = count, .order = (uint8_t)swiotlb_order_of(count), .ok = 1};
 }
 
-/* Take slots and make them the mapping's; the area is locked. */
-static inline __attribute__((always_inline)) struct claim claim(struct xen_swiotlb_area *area,
-								struct place place, void *orig,
-								uint32_t size, const char *owner,
-								uint64_t user, enum xen_dma_dir dir)
+/* Make @place's slots from @head on the mapping's; the area is locked. */
+static inline __attribute__((always_inline)) struct claim assign(
+	struct xen_swiotlb_area *area, struct xen_swiotlb_slot *head, struct place place,
+	void *orig, uint32_t size, const char *owner, uint64_t user, enum xen_dma_dir dir)
 {
-	struct xen_swiotlb_slot *head = swiotlb_take_hot(area, place.order, place.count), *last;
-	struct claim c = {NULL, 0, 0};
-	uint32_t end;
+	struct xen_swiotlb_slot *last = head + (place.count - 1);
+	uint32_t end = place.offset + size - ((uint32_t)(place.count - 1) << SLOT_SHIFT);
+	struct claim c = {.head = head, .before = place.offset};
 
-	if (unlikely(!head)) {
-		head = xen_swiotlb_slots_take(area, place.order, place.lead, place.count);
-		if (!head)
-			return c;
-	}
-	last = head + (place.count - 1);
-	end = place.offset + size - ((uint32_t)(place.count - 1) << SLOT_SHIFT);
-
-	c.head = head;
-	c.before = place.offset;
 	if (user && head->user == user && head->dirty < place.offset)
 		c.before = head->dirty;
 	c.behind = (uint16_t)(SLOT_SIZE - end);
@@ -122,6 +111,21 @@ static inline __attribute__((always_inline)) struct claim claim(struct xen_swiot
 	area->maps++;
 	area->bytes_mapped += size;
 	return c;
+}
+
+/* Take slots and make them the mapping's; the area is locked. */
+static struct claim claim(struct xen_swiotlb_area *area, struct place place, void *orig,
+			  uint32_t size, const char *owner, uint64_t user, enum xen_dma_dir dir)
+{
+	struct xen_swiotlb_slot *head = NULL;
+
+	if (place.count == 1u << place.order)
+		head = swiotlb_take_hot(area, place.count);
+	if (!head)
+		head = xen_swiotlb_slots_take(area, place.order, place.lead, place.count);
+	if (!head)
+		return (struct claim){NULL, 0, 0};
+	return assign(area, head, place, orig, size, owner, user, dir);
 }
 
 /* Any area, then a larger pool. */
@@ -194,28 +198,42 @@ static __attribute__((noinline)) int failed(struct xen_swiotlb_pool *pool, const
 	return err;
 }
 
-int xen_swiotlb_map_single(struct xen_swiotlb_pool *pool, const struct xen_dma_limits *limits,
-			   const char *owner, paddr_t orig, size_t size, enum xen_dma_dir dir,
-			   dma_addr_t *dma)
+/* Let the device have what was claimed, once there is nothing stale in it. */
+static inline dma_addr_t fill(struct claim c, const void *va, size_t size)
+{
+	struct xen_swiotlb_segment *seg = swiotlb_segment_of(c.head);
+	char *bounce = bounce_of(seg, c.head);
+
+	if (unlikely(c.before))
+		__builtin_memset(bounce - c.head->offset, 0, c.before);
+	if (unlikely(c.behind))
+		__builtin_memset(bounce + size, 0, c.behind);
+	__builtin_memcpy(bounce, va, size);
+	return dma_of(seg, c.head);
+}
+
+/* Any size, any limits. */
+static __attribute__((noinline)) int map_any(struct xen_swiotlb_pool *pool,
+					     const struct xen_dma_limits *limits, const char *owner,
+					     paddr_t orig, size_t size, enum xen_dma_dir dir,
+					     dma_addr_t *dma)
 {
 	struct xen_swiotlb_area *area;
 	struct place place;
 	unsigned long flags;
 	struct claim c;
-	char *bounce;
 	void *va;
 	int err;
 
-	owner = owner ? owner : "?";
-	if (unlikely(!size || (unsigned int)dir > XEN_DMA_FROM_DEVICE))
+	if (!size || (unsigned int)dir > XEN_DMA_FROM_DEVICE)
 		return -XEN_EINVAL;
-	if (unlikely(size > pool->max_size))
+	if (size > pool->max_size)
 		return failed(pool, owner, size, -XEN_E2BIG);
 	place = place_buffer(pool, limits, orig, size);
-	if (unlikely(!place.ok || pool->mask > limits->mask))
+	if (!place.ok || pool->mask > limits->mask)
 		return failed(pool, owner, size, -XEN_EINVAL);
 	va = original(orig, size);
-	if (unlikely(!va))
+	if (!va)
 		return -XEN_EFAULT;
 
 	area = swiotlb_own_area(pool);
@@ -229,15 +247,42 @@ int xen_swiotlb_map_single(struct xen_swiotlb_pool *pool, const struct xen_dma_l
 			return failed(pool, owner, size, err);
 	}
 	count_use(pool, (uint64_t)place.count << SLOT_SHIFT);
-
-	bounce = bounce_of(swiotlb_segment_of(c.head), c.head);
-	*dma = dma_of(swiotlb_segment_of(c.head), c.head);
-	if (unlikely(c.before))
-		__builtin_memset(bounce - place.offset, 0, c.before);
-	if (unlikely(c.behind))
-		__builtin_memset(bounce + size, 0, c.behind);
-	__builtin_memcpy(bounce, va, size);
+	*dma = fill(c, va, size);
 	return 0;
+}
+
+int xen_swiotlb_map_single(struct xen_swiotlb_pool *pool, const struct xen_dma_limits *limits,
+			   const char *owner, paddr_t orig, size_t size, enum xen_dma_dir dir,
+			   dma_addr_t *dma)
+{
+	struct place place = {.count = (uint16_t)((size + SLOT_SIZE - 1) >> SLOT_SHIFT)};
+	struct xen_swiotlb_slot *head;
+	struct xen_swiotlb_area *area;
+	unsigned long flags;
+	struct claim c;
+	void *va;
+
+	/* The commonest case by itself: a few slots, no limits to where, and slots lie ready. */
+	if (unlikely(size - 1 >= 4 * SLOT_SIZE || (unsigned int)dir > XEN_DMA_FROM_DEVICE ||
+		     limits->boundary_mask | limits->min_align_mask || pool->mask > limits->mask))
+		goto any;
+	va = original(orig, size);
+	if (unlikely(!va))
+		return -XEN_EFAULT;
+	area = swiotlb_own_area(pool);
+	flags = xen_port_lock(&area->lock);
+	head = swiotlb_take_hot(area, place.count);
+	if (unlikely(!head)) {
+		xen_port_unlock(&area->lock, flags);
+		goto any;
+	}
+	c = assign(area, head, place, va, (uint32_t)size, owner ? owner : "?", limits->user, dir);
+	xen_port_unlock(&area->lock, flags);
+	count_use(pool, (uint64_t)place.count << SLOT_SHIFT);
+	*dma = fill(c, va, size);
+	return 0;
+any:
+	return map_any(pool, limits, owner ? owner : "?", orig, size, dir, dma);
 }
 
 /* The first slot of the live mapping whose slots hold @dma; NULL if none. */
@@ -300,7 +345,7 @@ bool xen_swiotlb_unmap_single(dma_addr_t dma, size_t size, enum xen_dma_dir dir,
 	}
 	for (unsigned int i = 0; i < count; i++)
 		xen_store(&head[i].head, NO_HEAD);
-	if (unlikely(!swiotlb_give_hot(seg, head, count)))
+	if (unlikely(!swiotlb_give_hot(area, head, count)))
 		xen_swiotlb_slots_give(seg, head, count);
 	xen_port_unlock(&area->lock, flags);
 	xen_fetch_sub(&pool->used, (uint64_t)count << SLOT_SHIFT);

@@ -45,20 +45,16 @@ static inline bool dma_direct(const struct xen_dma_dev *dev, paddr_t paddr, size
 	return true;
 }
 
-/* The same for what lies within one page, which no boundary and no mask cuts: the commonest case.
- * The table, its size and the mask are given, so that a loop may keep them in registers. */
-static inline bool dma_direct_page(const uint64_t *p2m, uint64_t nr, uint64_t mask, pfn_t pfn,
-				   size_t offset, size_t size, dma_addr_t *dma)
+/* Are these @size bytes, more than none, in one page? No boundary and no mask cuts such a buffer:
+ * the commonest case. */
+static inline bool dma_in_page(size_t offset, size_t size)
 {
-	uint64_t entry;
-
-	if (unlikely(offset >= XEN_PAGE_SIZE || size - 1 >= XEN_PAGE_SIZE - offset ||
-		     pfn_x(pfn) >= nr))
-		return false;
-	entry = xen_load(&p2m[pfn_x(pfn)]);
-	*dma = (entry << XEN_PAGE_SHIFT) + offset;
-	return entry != XEN_INVALID_FRAME && *dma <= mask;
+	return !((offset | (size - 1) | (offset + size - 1)) >> XEN_PAGE_SHIFT);
 }
+
+/* swiotlb-xen.c: lend bounce slots; XEN_DMA_ERROR with dev->last_error. The arguments are valid. */
+dma_addr_t xen_dma_bounce(struct xen_dma_dev *dev, paddr_t paddr, size_t size,
+			  enum xen_dma_dir dir);
 
 /* The width of a mask: 13 to 64; 0 if it is malformed. */
 static inline unsigned int dma_mask_bits(uint64_t mask)

@@ -101,14 +101,18 @@ static __attribute__((noinline)) dma_addr_t map_checked(struct xen_dma_dev *dev,
 dma_addr_t xen_dma_map_page(struct xen_dma_dev *dev, pfn_t pfn, size_t offset, size_t size,
 			    enum xen_dma_dir dir, unsigned int attrs)
 {
+	uint64_t entry;
 	dma_addr_t dma;
 
-	if (likely(dev->ops == &xen_swiotlb_dma_ops && !(attrs & XEN_DMA_ATTR_MMIO) &&
-		   dir_valid(dir) &&
-		   dma_direct_page(xen_p2m.entry, xen_p2m.nr, dev->limits.mask, pfn, offset, size,
-				   &dma)))
+	if (unlikely(dev->ops != &xen_swiotlb_dma_ops || attrs & XEN_DMA_ATTR_MMIO ||
+		     !dir_valid(dir) || !dma_in_page(offset, size) || pfn_x(pfn) >= xen_p2m.nr))
+		return map_checked(dev, pfn, offset, size, dir, attrs);
+
+	entry = xen_load(&xen_p2m.entry[pfn_x(pfn)]);
+	dma = (entry << XEN_PAGE_SHIFT) + offset;
+	if (likely(entry != XEN_INVALID_FRAME && dma <= dev->limits.mask))
 		return dma;
-	return map_checked(dev, pfn, offset, size, dir, attrs);
+	return xen_dma_bounce(dev, pfn_to_paddr(pfn) + offset, size, dir);
 }
 
 dma_addr_t xen_dma_map_single(struct xen_dma_dev *dev, void *va, size_t size, enum xen_dma_dir dir,
@@ -153,9 +157,11 @@ int xen_dma_map_sg(struct xen_dma_dev *dev, struct xen_dma_sg *sg, unsigned int 
 
 	if (unlikely(!nents || nents > INT32_MAX || !dir_valid(dir)))
 		goto failed;
-	for (unsigned int i = 0; i < nents; i++)
-		if (unlikely(!sg[i].length || pfn_x(sg[i].pfn) >> 50))
-			goto failed;
+	/* The PV backend looks itself, at those entries that are not plainly right. */
+	if (dev->ops != &xen_swiotlb_dma_ops)
+		for (unsigned int i = 0; i < nents; i++)
+			if (!sg[i].length || pfn_x(sg[i].pfn) >> 50)
+				goto failed;
 	ret = dev->ops->map_sg(dev, sg, nents, dir, attrs);
 	if (likely(ret > 0))
 		return ret;

@@ -48,7 +48,8 @@ static struct xen_swiotlb_segment *get_descriptor(struct xen_swiotlb_pool *pool,
 		seg = xen_port_alloc(descriptor_size(order));
 		if (!seg)
 			return NULL;
-		seg->order = (uint8_t)order; /* for good */
+		seg->order = (uint8_t)order;
+		seg->bytes = (uint32_t)XEN_PAGE_SIZE << order;
 		seg->dma = NO_SEGMENT;
 	}
 
@@ -69,7 +70,8 @@ static struct xen_swiotlb_segment *get_descriptor(struct xen_swiotlb_pool *pool,
 	return seg;
 }
 
-struct xen_swiotlb_segment *xen_swiotlb_find(struct swiotlb_region *region, dma_addr_t dma)
+struct xen_swiotlb_segment *xen_swiotlb_find(struct swiotlb_region *region, dma_addr_t dma,
+					     uint64_t *offset)
 {
 	struct xen_swiotlb_segment *seg;
 	struct xen_range range;
@@ -77,6 +79,9 @@ struct xen_swiotlb_segment *xen_swiotlb_find(struct swiotlb_region *region, dma_
 	if (!xen_ranges_find(&xen_swiotlb_segments, dma >> XEN_PAGE_SHIFT, &range))
 		return NULL;
 	seg = (struct xen_swiotlb_segment *)range.tag;
+	*offset = dma - xen_load(&seg->dma);
+	if (*offset >= seg->bytes) /* it is being released */
+		return NULL;
 	xen_store_release(&region->recent, seg);
 	return seg;
 }

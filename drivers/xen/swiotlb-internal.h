@@ -66,7 +66,8 @@ struct xen_swiotlb_segment {
 	struct xen_swiotlb_segment *next;
 	uint64_t idle_since; /* when used became 0, ns */
 	uint32_t used;	     /* slots of live mappings and in the stacks */
-	uint8_t order;	     /* pages */
+	uint32_t bytes;	     /* its size, for good */
+	uint8_t order;	     /* likewise, in pages */
 	bool exchanged;	     /* its frames were asked of Xen */
 	struct xen_swiotlb_slot slot[];
 };
@@ -157,25 +158,28 @@ struct swiotlb_region {
 	struct xen_swiotlb_segment *recent;
 };
 extern struct swiotlb_region xen_swiotlb_regions[NR_REGIONS];
-struct xen_swiotlb_segment *xen_swiotlb_find(struct swiotlb_region *region, dma_addr_t dma);
+struct xen_swiotlb_segment *xen_swiotlb_find(struct swiotlb_region *region, dma_addr_t dma,
+					     uint64_t *offset);
 
 static inline struct swiotlb_region *swiotlb_region_of(dma_addr_t dma)
 {
 	return &xen_swiotlb_regions[(dma >> REGION_SHIFT) % NR_REGIONS];
 }
 
-/* The segment that holds @dma, or NULL. The caller has a mapping in it, or takes a guess. */
-static inline struct xen_swiotlb_segment *swiotlb_find(dma_addr_t dma)
+/* The segment that holds @dma, and where in it, *@offset; or NULL. The caller has a mapping in it,
+ * or takes a guess. */
+static inline struct xen_swiotlb_segment *swiotlb_find(dma_addr_t dma, uint64_t *offset)
 {
 	struct swiotlb_region *region = swiotlb_region_of(dma);
 	struct xen_swiotlb_segment *seg;
 
-	if (!xen_load(&region->segments))
-		return NULL;
 	seg = xen_load_acquire(&region->recent); /* another CPU may have made it */
-	if (likely(seg && dma - xen_load(&seg->dma) < XEN_PAGE_SIZE << seg->order))
-		return seg;
-	return xen_swiotlb_find(region, dma);
+	if (likely(seg)) {
+		*offset = dma - xen_load(&seg->dma);
+		if (likely(*offset < seg->bytes))
+			return seg;
+	}
+	return xen_load(&region->segments) ? xen_swiotlb_find(region, dma, offset) : NULL;
 }
 
 /*

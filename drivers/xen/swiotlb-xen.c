@@ -61,24 +61,48 @@ static int map_mmio(const struct xen_dma_dev *dev, paddr_t paddr, size_t size, d
 	return 0;
 }
 
-static __attribute__((noinline)) int bounce(struct xen_dma_dev *dev, paddr_t paddr, size_t size,
-					    enum xen_dma_dir dir, dma_addr_t *dma)
+/* The pool of the device's width, made now if need be. */
+static __attribute__((noinline)) struct xen_swiotlb_pool *find_pool(struct xen_dma_dev *dev,
+								    paddr_t paddr, size_t size,
+								    int *err)
+{
+	struct xen_swiotlb_pool *pool;
+
+	*err = -XEN_EFAULT;
+	if (!populated(paddr, size))
+		return NULL;
+	pool = xen_swiotlb_pool_get(dev->limits.mask, err);
+	if (pool)
+		xen_store_release(&dev->pool, pool);
+	return pool;
+}
+
+static inline int bounce(struct xen_dma_dev *dev, paddr_t paddr, size_t size, enum xen_dma_dir dir,
+			 dma_addr_t *dma)
 {
 	struct xen_swiotlb_pool *pool = xen_load_acquire(&dev->pool);
 	int err;
 
 	if (unlikely(!pool)) {
-		if (!populated(paddr, size))
-			return -XEN_EFAULT;
-		pool = xen_swiotlb_pool_get(dev->limits.mask, &err);
+		pool = find_pool(dev, paddr, size, &err);
 		if (!pool)
 			return err;
-		xen_store_release(&dev->pool, pool);
 	}
 	err = xen_swiotlb_map_single(pool, &dev->limits, dev->name, paddr, size, dir, dma);
 	if (likely(!err))
 		xen_fetch_add(&dev->bounces, 1);
 	return err;
+}
+
+dma_addr_t xen_dma_bounce(struct xen_dma_dev *dev, paddr_t paddr, size_t size, enum xen_dma_dir dir)
+{
+	dma_addr_t dma;
+	int err = bounce(dev, paddr, size, dir, &dma);
+
+	if (likely(!err))
+		return dma;
+	xen_store(&dev->last_error, err);
+	return XEN_DMA_ERROR;
 }
 
 static int map(struct xen_dma_dev *dev, paddr_t paddr, size_t size, enum xen_dma_dir dir,
@@ -117,13 +141,44 @@ static void unmap_sg(struct xen_dma_dev *dev, struct xen_dma_sg *sg, unsigned in
 		unmap(dev, sg[i].dma_addr, sg[i].dma_length, dir, attrs);
 }
 
-/* May a piece that starts at @start be @size bytes long? */
-static inline bool piece_fits(const struct xen_dma_dev *dev, uint64_t max, dma_addr_t start,
-			      uint64_t size)
+/* The machine address of what lies in one page that the device reaches: the commonest entry of a
+ * list. Any other, malformed ones included, gives XEN_DMA_ERROR. */
+static inline dma_addr_t direct_in_page(const uint64_t *p2m, uint64_t nr, uint64_t mask,
+					const struct xen_dma_sg *sg)
 {
-	uint64_t boundary = dev->limits.boundary_mask;
+	uint64_t entry;
+	dma_addr_t dma;
 
-	return size <= max && (!boundary || size - 1 <= boundary - (start & boundary));
+	if (unlikely(!dma_in_page(sg->offset, sg->length) || pfn_x(sg->pfn) >= nr))
+		return XEN_DMA_ERROR;
+	entry = xen_load(&p2m[pfn_x(sg->pfn)]);
+	dma = (entry << XEN_PAGE_SHIFT) + sg->offset;
+	return likely(entry != XEN_INVALID_FRAME && dma <= mask) ? dma : XEN_DMA_ERROR;
+}
+
+/* Any entry. *@direct: its neighbours in the machine may be merged with it. */
+static __attribute__((noinline)) int map_entry(struct xen_dma_dev *dev, const struct xen_dma_sg *sg,
+					       enum xen_dma_dir dir, unsigned int attrs,
+					       dma_addr_t *dma, bool *direct)
+{
+	paddr_t paddr = pfn_to_paddr(sg->pfn) + sg->offset;
+
+	if (!sg->length || pfn_x(sg->pfn) >> 50)
+		return -XEN_EINVAL;
+	*direct = !(attrs & XEN_DMA_ATTR_MMIO) && dma_direct(dev, paddr, sg->length, dma);
+	return *direct ? 0 : map(dev, paddr, sg->length, dir, attrs, dma);
+}
+
+/* How many bytes a piece of @length at @start may still grow; it crosses no boundary itself. */
+static inline uint64_t room_behind(uint64_t max, uint64_t boundary, dma_addr_t start,
+				   uint32_t length)
+{
+	uint64_t room = max - length, cut;
+
+	if (likely(!boundary))
+		return room;
+	cut = boundary - (start & boundary) - (length - 1);
+	return cut < room ? cut : room;
 }
 
 static int map_sg(struct xen_dma_dev *dev, struct xen_dma_sg *sg, unsigned int nents,
@@ -133,38 +188,37 @@ static int map_sg(struct xen_dma_dev *dev, struct xen_dma_sg *sg, unsigned int n
 	/* MMIO is mapped at itself: nothing is looked up, nothing direct. */
 	uint64_t nr = attrs & XEN_DMA_ATTR_MMIO ? 0 : xen_p2m.nr, max = dev->limits.max_segment;
 	const struct xen_dma_sg *in, *behind = sg + nents;
-	struct xen_dma_sg *out = sg;		   /* the next piece */
-	dma_addr_t start = 0, end = XEN_DMA_ERROR; /* the last one; where it may grow */
-	int err = -XEN_EINVAL;
+	struct xen_dma_sg *out = sg;	/* the next piece */
+	dma_addr_t end = XEN_DMA_ERROR; /* where the last one ends ... */
+	uint64_t room = 0;		/* ... and may grow by so much */
+	int err;
 
 	if (!max || max > UINT32_MAX)
 		max = UINT32_MAX;
 	for (in = sg; in < behind; in++) {
 		uint32_t length = in->length;
-		dma_addr_t dma;
+		dma_addr_t dma = direct_in_page(p2m, nr, mask, in);
+		bool direct = true;
 
+		err = -XEN_EINVAL;
 		if (unlikely(length > max))
 			goto unmap;
-		if (likely(dma_direct_page(p2m, nr, mask, in->pfn, in->offset, length, &dma)) ||
-		    (nr && dma_direct(dev, pfn_to_paddr(in->pfn) + in->offset, length, &dma))) {
-			if (dma == end && piece_fits(dev, max, start, end + length - start)) {
-				end += length;
-				out[-1].dma_length = (uint32_t)(end - start);
-				continue;
-			}
-			start = dma;
-			end = dma + length;
-		} else {
-			err = map(dev, pfn_to_paddr(in->pfn) + in->offset, length, dir, attrs,
-				  &dma);
+		if (unlikely(dma == XEN_DMA_ERROR)) {
+			err = map_entry(dev, in, dir, attrs, &dma, &direct);
 			if (err)
 				goto unmap;
-			err = -XEN_EINVAL;
-			end = XEN_DMA_ERROR;
+		}
+		if (dma == end && direct && length <= room) {
+			out[-1].dma_length += length;
+			end += length;
+			room -= length;
+			continue;
 		}
 		out->dma_addr = dma;
 		out->dma_length = length;
 		out++;
+		end = likely(direct) ? dma + length : XEN_DMA_ERROR;
+		room = room_behind(max, dev->limits.boundary_mask, dma, length);
 	}
 	if (out < behind)
 		out->dma_length = 0;

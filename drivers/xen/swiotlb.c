@@ -164,15 +164,10 @@ static __attribute__((noinline)) struct claim claim_elsewhere(struct xen_swiotlb
 	return c;
 }
 
-static inline char *bounce_of(struct xen_swiotlb_segment *seg, const struct xen_swiotlb_slot *head)
+/* Where a mapping's buffer begins in its segment. */
+static inline uint64_t offset_of(const struct xen_swiotlb_slot *head)
 {
-	return (char *)seg->va + ((size_t)head->index << SLOT_SHIFT) + head->offset;
-}
-
-static inline dma_addr_t dma_of(const struct xen_swiotlb_segment *seg,
-				const struct xen_swiotlb_slot *head)
-{
-	return seg->dma + ((dma_addr_t)head->index << SLOT_SHIFT) + head->offset;
+	return ((uint64_t)head->index << SLOT_SHIFT) + xen_load(&head->offset);
 }
 
 static inline void count_use(struct xen_swiotlb_pool *pool, uint64_t bytes)
@@ -202,14 +197,15 @@ static __attribute__((noinline)) int failed(struct xen_swiotlb_pool *pool, const
 static inline dma_addr_t fill(struct claim c, const void *va, size_t size)
 {
 	struct xen_swiotlb_segment *seg = swiotlb_segment_of(c.head);
-	char *bounce = bounce_of(seg, c.head);
+	uint64_t offset = offset_of(c.head);
+	char *bounce = (char *)seg->va + offset;
 
 	if (unlikely(c.before))
 		__builtin_memset(bounce - c.head->offset, 0, c.before);
 	if (unlikely(c.behind))
 		__builtin_memset(bounce + size, 0, c.behind);
 	__builtin_memcpy(bounce, va, size);
-	return dma_of(seg, c.head);
+	return seg->dma + offset;
 }
 
 /* Any size, any limits. */
@@ -285,15 +281,11 @@ any:
 	return map_any(pool, limits, owner ? owner : "?", orig, size, dir, dma);
 }
 
-/* The first slot of the live mapping whose slots hold @dma; NULL if none. */
-static struct xen_swiotlb_slot *find_head(struct xen_swiotlb_segment *seg, dma_addr_t dma)
+/* The first slot of the live mapping whose slots hold @offset of the segment; NULL if none. */
+static inline struct xen_swiotlb_slot *find_head(struct xen_swiotlb_segment *seg, uint64_t offset)
 {
-	uint64_t index = (dma - seg->dma) >> SLOT_SHIFT;
-	uint16_t head;
+	uint16_t head = xen_load(&seg->slot[offset >> SLOT_SHIFT].head);
 
-	if (index >= swiotlb_slots_of(seg))
-		return NULL;
-	head = xen_load(&seg->slot[index].head);
 	return head == NO_HEAD ? NULL : &seg->slot[head];
 }
 
@@ -314,17 +306,19 @@ static __attribute__((noinline)) void misuse(const char *what, const char *owner
 
 bool xen_swiotlb_unmap_single(dma_addr_t dma, size_t size, enum xen_dma_dir dir, bool skip_sync)
 {
-	struct xen_swiotlb_segment *seg = swiotlb_find(dma);
+	struct xen_swiotlb_segment *seg;
 	struct xen_swiotlb_slot *head;
 	struct xen_swiotlb_area *area;
 	struct xen_swiotlb_pool *pool;
 	unsigned long flags;
 	unsigned int count;
+	uint64_t offset;
 
+	seg = swiotlb_find(dma, &offset);
 	if (!seg)
 		return false;
-	head = find_head(seg, dma);
-	if (unlikely(!head || dma_of(seg, head) != dma)) {
+	head = find_head(seg, offset);
+	if (unlikely(!head || offset_of(head) != offset)) {
 		misuse("unmap of an address that is not mapped", "?", dma, size);
 		return false;
 	}
@@ -332,7 +326,7 @@ bool xen_swiotlb_unmap_single(dma_addr_t dma, size_t size, enum xen_dma_dir dir,
 		misuse("unmap with another size or direction than map", head->owner, dma, size);
 
 	if (!skip_sync && head->dir != XEN_DMA_TO_DEVICE)
-		__builtin_memcpy(head->orig, bounce_of(seg, head), head->size);
+		__builtin_memcpy(head->orig, (char *)seg->va + offset, head->size);
 
 	area = seg->area;
 	pool = seg->pool; /* once the slots are free the segment may go */
@@ -376,43 +370,47 @@ static bool cut(const struct xen_swiotlb_slot *head, int64_t *offset, size_t *si
 
 bool xen_swiotlb_sync_single(dma_addr_t dma, size_t size, enum xen_dma_dir dir, bool for_cpu)
 {
-	struct xen_swiotlb_segment *seg = swiotlb_find(dma);
+	struct xen_swiotlb_segment *seg;
 	struct xen_swiotlb_slot *head;
-	int64_t offset;
 	size_t inside = size;
+	uint64_t offset;
+	int64_t from;
 	char *bounce;
 
+	seg = swiotlb_find(dma, &offset);
 	if (!seg)
 		return false;
-	head = find_head(seg, dma);
+	head = find_head(seg, offset);
 	if (unlikely(!head)) {
 		misuse("sync of an address that is not mapped", "?", dma, size);
 		return false;
 	}
-	offset = (int64_t)(dma - dma_of(seg, head));
-	if (unlikely(!cut(head, &offset, &inside)))
+	from = (int64_t)(offset - offset_of(head));
+	if (unlikely(!cut(head, &from, &inside)))
 		misuse("sync beyond its mapping", head->owner, dma, size);
 	else if (unlikely(head->dir != dir && head->dir != XEN_DMA_BIDIRECTIONAL))
 		misuse("sync with another direction than map", head->owner, dma, size);
 
-	bounce = bounce_of(seg, head) + offset;
+	bounce = (char *)seg->va + offset_of(head) + from;
 	if (for_cpu && head->dir != XEN_DMA_TO_DEVICE)
-		__builtin_memcpy((char *)head->orig + offset, bounce, inside);
+		__builtin_memcpy((char *)head->orig + from, bounce, inside);
 	else if (!for_cpu && head->dir != XEN_DMA_FROM_DEVICE)
-		__builtin_memcpy(bounce, (char *)head->orig + offset, inside);
+		__builtin_memcpy(bounce, (char *)head->orig + from, inside);
 	return true;
 }
 
 bool xen_swiotlb_is_bounce(dma_addr_t dma)
 {
-	struct xen_swiotlb_segment *seg = swiotlb_find(dma);
-	struct xen_swiotlb_slot *head = seg ? find_head(seg, dma) : NULL;
-	dma_addr_t start;
+	struct xen_swiotlb_segment *seg;
+	struct xen_swiotlb_slot *head;
+	uint64_t offset, start;
 
+	seg = swiotlb_find(dma, &offset);
+	head = seg ? find_head(seg, offset) : NULL;
 	if (!head)
 		return false;
-	start = seg->dma + ((dma_addr_t)head->index << SLOT_SHIFT) + xen_load(&head->offset);
-	return dma >= start && dma - start < xen_load(&head->size);
+	start = offset_of(head);
+	return offset >= start && offset - start < xen_load(&head->size);
 }
 
 size_t xen_swiotlb_max_mapping(const struct xen_dma_limits *limits)

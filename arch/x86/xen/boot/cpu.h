@@ -43,7 +43,19 @@ static inline unsigned long boot_irq_save(void)
 	return flags;
 }
 
-void boot_irq_restore(unsigned long flags);
+/* Have Xen deliver what became pending while events were masked. */
+void boot_irq_deliver(void);
+
+static inline void boot_irq_restore(unsigned long flags)
+{
+	struct vcpu_info *info = boot_this_cpu()->info;
+
+	__asm__ volatile("" : : : "memory");
+	xen_store(&info->evtchn_upcall_mask, (uint8_t)flags);
+	__asm__ volatile("" : : : "memory");
+	if (!flags && __builtin_expect(xen_load(&info->evtchn_upcall_pending), 0))
+		boot_irq_deliver();
+}
 
 /* Point GS at @cpu's structure: on that CPU, before anything else. */
 void boot_cpu_init(unsigned int cpu);

@@ -29,27 +29,24 @@ void boot_cpu_init(unsigned int cpu)
 	rawcall2(__HYPERVISOR_set_segment_base, SEGBASE_GS_KERNEL, (unsigned long)me);
 }
 
-void boot_irq_restore(unsigned long flags)
+void boot_irq_deliver(void)
 {
-	struct vcpu_info *info = boot_this_cpu()->info;
-
-	__asm__ volatile("" : : : "memory");
-	xen_store(&info->evtchn_upcall_mask, (uint8_t)flags);
-	__asm__ volatile("" : : : "memory");
 	/* Xen looks at the mask only when it sets pending or leaves a hypercall: any will do. */
-	if (!flags && xen_load(&info->evtchn_upcall_pending))
-		hypercall_xen_version(XENVER_version, NULL);
+	hypercall_xen_version(XENVER_version, NULL);
 }
 
-unsigned long xen_port_lock(struct xen_lock *lock)
+static bool try_lock(struct xen_lock *lock, uint64_t me, uint64_t *holder)
 {
-	unsigned long flags = boot_irq_save();
-	uint64_t me = boot_this_cpu()->id + 1;
-	unsigned int spins = 0;
-	uint64_t holder = 0;
+	*holder = 0;
+	return __atomic_compare_exchange_n(&lock->word[0], holder, me, false, __ATOMIC_ACQUIRE,
+					   __ATOMIC_RELAXED);
+}
 
-	while (!__atomic_compare_exchange_n(&lock->word[0], &holder, me, false, __ATOMIC_ACQUIRE,
-					    __ATOMIC_RELAXED)) {
+static __attribute__((noinline)) void wait_for(struct xen_lock *lock, uint64_t me, uint64_t holder)
+{
+	unsigned int spins = 0;
+
+	do {
 		if (holder == me)
 			xen_port_panic("lock %p taken twice by CPU %u", (void *)lock,
 				       (unsigned int)me - 1);
@@ -58,8 +55,16 @@ unsigned long xen_port_lock(struct xen_lock *lock)
 			if (++spins % SPINS_BEFORE_YIELD == 0)
 				hypercall_sched_op(SCHEDOP_yield, NULL);
 		}
-		holder = 0;
-	}
+	} while (!try_lock(lock, me, &holder));
+}
+
+unsigned long xen_port_lock(struct xen_lock *lock)
+{
+	unsigned long flags = boot_irq_save();
+	uint64_t me = boot_this_cpu()->id + 1, holder;
+
+	if (__builtin_expect(!try_lock(lock, me, &holder), 0))
+		wait_for(lock, me, holder);
 	return flags;
 }
 

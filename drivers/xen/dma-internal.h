@@ -52,9 +52,10 @@ static inline bool dma_in_page(size_t offset, size_t size)
 	return !((offset | (size - 1) | (offset + size - 1)) >> XEN_PAGE_SHIFT);
 }
 
-/* swiotlb-xen.c: lend bounce slots; XEN_DMA_ERROR with dev->last_error. The arguments are valid. */
-dma_addr_t xen_dma_bounce(struct xen_dma_dev *dev, paddr_t paddr, size_t size,
-			  enum xen_dma_dir dir);
+/* swiotlb-xen.c: bounce slots for what lies in one populated page, by the short way; else by
+ * dev->ops. XEN_DMA_ERROR with dev->last_error. The arguments are valid. */
+dma_addr_t xen_dma_bounce_page(struct xen_dma_dev *dev, pfn_t pfn, size_t offset, size_t size,
+			       enum xen_dma_dir dir);
 
 /* The width of a mask: 13 to 64; 0 if it is malformed. */
 static inline unsigned int dma_mask_bits(uint64_t mask)

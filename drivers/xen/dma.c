@@ -110,9 +110,10 @@ dma_addr_t xen_dma_map_page(struct xen_dma_dev *dev, pfn_t pfn, size_t offset, s
 
 	entry = xen_load(&xen_p2m.entry[pfn_x(pfn)]);
 	dma = (entry << XEN_PAGE_SHIFT) + offset;
-	if (likely(entry != XEN_INVALID_FRAME && dma <= dev->limits.mask))
-		return dma;
-	return xen_dma_bounce(dev, pfn_to_paddr(pfn) + offset, size, dir);
+	if (unlikely(entry == XEN_INVALID_FRAME))
+		return map_checked(dev, pfn, offset, size, dir, attrs);
+	return likely(dma <= dev->limits.mask) ? dma
+					       : xen_dma_bounce_page(dev, pfn, offset, size, dir);
 }
 
 dma_addr_t xen_dma_map_single(struct xen_dma_dev *dev, void *va, size_t size, enum xen_dma_dir dir,

@@ -47,11 +47,13 @@ struct xen_swiotlb_slot {
 		const char *owner;		/* first slot of a mapping */
 	};
 	uint64_t user;	 /* whose device has the slot or had it last; 0: not known */
-	uint32_t size;	 /* first slot of a mapping: bytes */
+	uint32_t size;	 /* first slot of a mapping: bytes; 0: it has ended */
 	uint16_t count;	 /* likewise: slots */
 	uint16_t offset; /* likewise: of the buffer in this slot */
 	uint16_t index;	 /* of this slot in its segment */
-	uint16_t head;	 /* index of the mapping's first slot, or NO_HEAD */
+	/* Index of the first slot of the mapping, or of the block that a mapping left in a stack;
+	 * else NO_HEAD. */
+	uint16_t head;
 	/* Bytes of the slot from here on are zero as far as its last user's mappings go. */
 	uint16_t dirty;
 	uint8_t free_order;
@@ -113,6 +115,14 @@ void xen_swiotlb_slots_flush(struct xen_swiotlb_area *area);
 void xen_swiotlb_slots_attach(struct xen_swiotlb_area *area, struct xen_swiotlb_segment *seg);
 /* Of a wholly free segment, after a flush. */
 void xen_swiotlb_slots_detach(struct xen_swiotlb_segment *seg);
+
+/*
+ * swiotlb.c: as xen_swiotlb_map_single() for @size bytes, 1 to a page's, at @va in one page of RAM,
+ * with valid arguments and for a device that reaches the pool and has no limits to where; a name is
+ * given. The commonest case, by itself. 0: no slots lie ready, nothing was done.
+ */
+dma_addr_t xen_swiotlb_map_page(struct xen_swiotlb_pool *pool, const struct xen_dma_limits *limits,
+				const char *owner, void *va, size_t size, enum xen_dma_dir dir);
 
 /* swiotlb-pool.c */
 extern struct xen_swiotlb_config xen_swiotlb_settings;
@@ -184,7 +194,9 @@ static inline struct xen_swiotlb_segment *swiotlb_find(dma_addr_t dma, uint64_t 
 
 /*
  * Take from and give to the stacks of small blocks; the area is locked. A block that waits there
- * counts as used in its segment: whether that is idle is for housekeeping to find out.
+ * stays as the mapping left it that ended: its slots have one user, their heads and its count are
+ * right for the next mapping of its size, all but the last are dirty to the end. It counts as used
+ * in its segment: whether that is idle is for housekeeping to find out.
  */
 static inline struct xen_swiotlb_slot *swiotlb_take_hot(struct xen_swiotlb_area *area,
 							unsigned int count)
@@ -218,7 +230,7 @@ static inline bool swiotlb_give_hot(struct xen_swiotlb_area *area, struct xen_sw
 
 static inline struct xen_swiotlb_area *swiotlb_own_area(struct xen_swiotlb_pool *pool)
 {
-	return &pool->area[xen_port_cpu() & pool->area_mask];
+	return pool->area_mask ? &pool->area[xen_port_cpu() & pool->area_mask] : pool->area;
 }
 
 /* The smallest o with 2^o >= @n, n > 0. */

@@ -108,7 +108,7 @@ static unsigned int gather(struct xen_swiotlb_pool *pool, const char *after, str
 			while (seg->used && i < swiotlb_slots_of(seg)) {
 				struct xen_swiotlb_slot *slot = &seg->slot[i];
 
-				if (slot->head != i) {
+				if (slot->head != i || !slot->size) {
 					i++;
 					continue;
 				}

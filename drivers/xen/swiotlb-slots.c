@@ -76,6 +76,8 @@ void xen_swiotlb_slots_give(struct xen_swiotlb_segment *seg, struct xen_swiotlb_
 	seg->used -= count;
 	if (!seg->used)
 		seg->idle_since = xen_port_clock_ns();
+	for (unsigned int i = 0; i < count; i++)
+		xen_store(&head[i].head, NO_HEAD);
 	give_run(seg, head->index, count);
 }
 

@@ -10,6 +10,7 @@
 #include <xen/coherent.h>
 
 #include "dma-internal.h"
+#include "swiotlb-internal.h"
 
 bool xen_dma_contiguous(paddr_t paddr, size_t size)
 {
@@ -94,7 +95,19 @@ static inline int bounce(struct xen_dma_dev *dev, paddr_t paddr, size_t size, en
 	return err;
 }
 
-dma_addr_t xen_dma_bounce(struct xen_dma_dev *dev, paddr_t paddr, size_t size, enum xen_dma_dir dir)
+static int map(struct xen_dma_dev *dev, paddr_t paddr, size_t size, enum xen_dma_dir dir,
+	       unsigned int attrs, dma_addr_t *dma)
+{
+	if (unlikely(attrs & XEN_DMA_ATTR_MMIO))
+		return map_mmio(dev, paddr, size, dma);
+	if (dma_direct(dev, paddr, size, dma))
+		return 0;
+	/* With SKIP_SYNC too: the slots must not show what was in them before. */
+	return bounce(dev, paddr, size, dir, dma);
+}
+
+static __attribute__((noinline)) dma_addr_t bounce_slowly(struct xen_dma_dev *dev, paddr_t paddr,
+							  size_t size, enum xen_dma_dir dir)
 {
 	dma_addr_t dma;
 	int err = bounce(dev, paddr, size, dir, &dma);
@@ -105,15 +118,25 @@ dma_addr_t xen_dma_bounce(struct xen_dma_dev *dev, paddr_t paddr, size_t size, e
 	return XEN_DMA_ERROR;
 }
 
-static int map(struct xen_dma_dev *dev, paddr_t paddr, size_t size, enum xen_dma_dir dir,
-	       unsigned int attrs, dma_addr_t *dma)
+dma_addr_t xen_dma_bounce_page(struct xen_dma_dev *dev, pfn_t pfn, size_t offset, size_t size,
+			       enum xen_dma_dir dir)
 {
-	if (unlikely(attrs & XEN_DMA_ATTR_MMIO))
-		return map_mmio(dev, paddr, size, dma);
-	if (dma_direct(dev, paddr, size, dma))
-		return 0;
-	/* With SKIP_SYNC too: the slots must not show what was in them before. */
-	return bounce(dev, paddr, size, dir, dma);
+	struct xen_swiotlb_pool *pool = xen_load_acquire(&dev->pool);
+	dma_addr_t dma;
+	char *va;
+
+	if (unlikely(!pool || dev->limits.boundary_mask | dev->limits.min_align_mask))
+		goto slowly;
+	va = xen_port_pfn_to_virt(pfn);
+	if (unlikely(!va))
+		goto slowly;
+	dma = xen_swiotlb_map_page(pool, &dev->limits, dev->name, va + offset, size, dir);
+	if (unlikely(!dma))
+		goto slowly;
+	xen_fetch_add(&dev->bounces, 1);
+	return dma;
+slowly:
+	return bounce_slowly(dev, pfn_to_paddr(pfn) + offset, size, dir);
 }
 
 static void unmap(struct xen_dma_dev *dev, dma_addr_t dma, size_t size, enum xen_dma_dir dir,

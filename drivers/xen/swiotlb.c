@@ -208,11 +208,9 @@ static inline dma_addr_t fill(struct claim c, const void *va, size_t size)
 	return seg->dma + offset;
 }
 
-/* Any size, any limits. */
-static __attribute__((noinline)) int map_any(struct xen_swiotlb_pool *pool,
-					     const struct xen_dma_limits *limits, const char *owner,
-					     paddr_t orig, size_t size, enum xen_dma_dir dir,
-					     dma_addr_t *dma)
+int xen_swiotlb_map_single(struct xen_swiotlb_pool *pool, const struct xen_dma_limits *limits,
+			   const char *owner, paddr_t orig, size_t size, enum xen_dma_dir dir,
+			   dma_addr_t *dma)
 {
 	struct xen_swiotlb_area *area;
 	struct place place;
@@ -221,15 +219,16 @@ static __attribute__((noinline)) int map_any(struct xen_swiotlb_pool *pool,
 	void *va;
 	int err;
 
-	if (!size || (unsigned int)dir > XEN_DMA_FROM_DEVICE)
+	owner = owner ? owner : "?";
+	if (unlikely(!size || (unsigned int)dir > XEN_DMA_FROM_DEVICE))
 		return -XEN_EINVAL;
-	if (size > pool->max_size)
+	if (unlikely(size > pool->max_size))
 		return failed(pool, owner, size, -XEN_E2BIG);
 	place = place_buffer(pool, limits, orig, size);
-	if (!place.ok || pool->mask > limits->mask)
+	if (unlikely(!place.ok || pool->mask > limits->mask))
 		return failed(pool, owner, size, -XEN_EINVAL);
 	va = original(orig, size);
-	if (!va)
+	if (unlikely(!va))
 		return -XEN_EFAULT;
 
 	area = swiotlb_own_area(pool);
@@ -247,46 +246,51 @@ static __attribute__((noinline)) int map_any(struct xen_swiotlb_pool *pool,
 	return 0;
 }
 
-int xen_swiotlb_map_single(struct xen_swiotlb_pool *pool, const struct xen_dma_limits *limits,
-			   const char *owner, paddr_t orig, size_t size, enum xen_dma_dir dir,
-			   dma_addr_t *dma)
+dma_addr_t xen_swiotlb_map_page(struct xen_swiotlb_pool *pool, const struct xen_dma_limits *limits,
+				const char *owner, void *va, size_t size, enum xen_dma_dir dir)
 {
-	struct place place = {.count = (uint16_t)((size + SLOT_SIZE - 1) >> SLOT_SHIFT)};
-	struct xen_swiotlb_slot *head;
-	struct xen_swiotlb_area *area;
-	unsigned long flags;
-	struct claim c;
-	void *va;
+	struct xen_swiotlb_area *area = swiotlb_own_area(pool);
+	unsigned int order = size > SLOT_SIZE; /* one slot or two */
+	unsigned long flags = xen_port_lock(&area->lock);
+	struct xen_swiotlb_slot *head = area->cache[order].top, *last;
+	uint32_t end = (uint32_t)size - (order << SLOT_SHIFT);
+	struct claim c = {.head = head};
 
-	/* The commonest case by itself: a few slots, no limits to where, and slots lie ready. */
-	if (unlikely(size - 1 >= 4 * SLOT_SIZE || (unsigned int)dir > XEN_DMA_FROM_DEVICE ||
-		     limits->boundary_mask | limits->min_align_mask || pool->mask > limits->mask))
-		goto any;
-	va = original(orig, size);
-	if (unlikely(!va))
-		return -XEN_EFAULT;
-	area = swiotlb_own_area(pool);
-	flags = xen_port_lock(&area->lock);
-	head = swiotlb_take_hot(area, place.count);
 	if (unlikely(!head)) {
 		xen_port_unlock(&area->lock, flags);
-		goto any;
+		return 0;
 	}
-	c = assign(area, head, place, va, (uint32_t)size, owner ? owner : "?", limits->user, dir);
+	area->cache[order].top = head->next;
+	area->cache[order].nr--;
+	last = head + order;
+	if (likely(head->user == limits->user && head->user)) {
+		c.behind = last->dirty > end ? (uint16_t)(last->dirty - end) : 0;
+	} else {
+		c.behind = (uint16_t)(SLOT_SIZE - end);
+		head->dirty = SLOT_SIZE;
+		head->user = last->user = limits->user;
+	}
+	last->dirty = (uint16_t)end;
+	head->orig = va;
+	head->owner = owner;
+	xen_store(&head->size, (uint32_t)size);
+	xen_store(&head->offset, 0);
+	head->dir = (uint8_t)dir;
+	area->maps++;
+	area->bytes_mapped += size;
 	xen_port_unlock(&area->lock, flags);
-	count_use(pool, (uint64_t)place.count << SLOT_SHIFT);
-	*dma = fill(c, va, size);
-	return 0;
-any:
-	return map_any(pool, limits, owner ? owner : "?", orig, size, dir, dma);
+
+	count_use(pool, SLOT_SIZE << order);
+	return fill(c, va, size);
 }
 
 /* The first slot of the live mapping whose slots hold @offset of the segment; NULL if none. */
 static inline struct xen_swiotlb_slot *find_head(struct xen_swiotlb_segment *seg, uint64_t offset)
 {
-	uint16_t head = xen_load(&seg->slot[offset >> SLOT_SHIFT].head);
+	uint16_t index = xen_load(&seg->slot[offset >> SLOT_SHIFT].head);
+	struct xen_swiotlb_slot *head = &seg->slot[index];
 
-	return head == NO_HEAD ? NULL : &seg->slot[head];
+	return likely(index != NO_HEAD && xen_load(&head->size)) ? head : NULL;
 }
 
 static __attribute__((noinline)) void misuse(const char *what, const char *owner, dma_addr_t dma,
@@ -332,13 +336,12 @@ bool xen_swiotlb_unmap_single(dma_addr_t dma, size_t size, enum xen_dma_dir dir,
 	pool = seg->pool; /* once the slots are free the segment may go */
 	flags = xen_port_lock(&area->lock);
 	count = head->count;
-	if (unlikely(head->head != head->index)) {
+	if (unlikely(!head->size)) {
 		xen_port_unlock(&area->lock, flags);
 		misuse("unmapped twice at once", "?", dma, size);
 		return false;
 	}
-	for (unsigned int i = 0; i < count; i++)
-		xen_store(&head[i].head, NO_HEAD);
+	xen_store(&head->size, 0);
 	if (unlikely(!swiotlb_give_hot(area, head, count)))
 		xen_swiotlb_slots_give(seg, head, count);
 	xen_port_unlock(&area->lock, flags);

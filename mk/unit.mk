@@ -7,8 +7,8 @@
 UNITS := ranges p2m p2m-publish mmu contiguous contiguous-refused e820 setup balloon swiotlb \
 	swiotlb-data swiotlb-sync swiotlb-full swiotlb-grow swiotlb-segment swiotlb-trim coherent dma dma-device dma-limits dma-sg dma-debug \
 	pci pci-bar pci-claims pci-express pci-faults pci-hostile pci-trees pirq pirq-faults \
-	evtchn evtchn-cpus evtchn-eoi grant grant-page grant-map xenbus xenbus-watch xenbus-broken \
-	liar format pages console-ring \
+	evtchn evtchn-cpus evtchn-eoi grant grant-page grant-map xenbus xenbus-parse xenbus-watch xenbus-broken \
+	xenbus-late xenbus-restart liar format pages console-ring \
 	guest-drivers model model-device model-domain model-event model-exchange model-grant model-memory \
 	model-mmu model-pci model-pgtable model-port model-rules model-xenstore model-xs-link $(FRONT_UNITS)
 # Those of xenpci (mk/xenpci.mk), which neither the library nor the model is linked into.

@@ -19,15 +19,13 @@ bool xen_xs_broken(void)
 	return xen_load(&xen_xs.broken) != XEN_XS_FINE;
 }
 
-/* Has anything moved in the ring since the last event, whoever moved it? */
+/* Has xenstored done anything since the last event, whether or not it was noticed meanwhile? */
 static bool has_moved(void)
 {
 	uint32_t cons = xen_load(&xen_xs.ring->req_cons);
-	bool moved = cons != xen_xs.seen.req_cons || xen_xs.req_prod != xen_xs.seen.req_prod ||
-		     xen_xs.rsp_cons != xen_xs.seen.rsp_cons;
+	bool moved = cons != xen_xs.seen.req_cons || xen_xs.rsp_cons != xen_xs.seen.rsp_cons;
 
 	xen_xs.seen.req_cons = cons;
-	xen_xs.seen.req_prod = xen_xs.req_prod;
 	xen_xs.seen.rsp_cons = xen_xs.rsp_cons;
 	return moved;
 }
@@ -38,8 +36,6 @@ static void ring_event(void *arg)
 	unsigned long flags = xen_port_lock(&xen_xs.lock);
 	bool spurious;
 
-	if (!xen_xs.broken && xen_xs.asked)
-		xen_xs_transmit();
 	if (!xen_xs.broken)
 		xen_xs_receive();
 	spurious = !has_moved();
@@ -82,49 +78,55 @@ static bool indices_lie(void)
 	return lie;
 }
 
-struct settling {
-	uint64_t since; /* nothing has come in */
-};
+/* Throw away what has come in; was there nothing, and for long enough? @since: the last time. */
+static bool is_quiet(uint64_t *since)
+{
+	struct xenstore_domain_interface *ring = xen_xs.ring;
+	uint32_t prod = xen_load(&ring->rsp_prod);
+	uint64_t now = xen_port_clock_ns();
+
+	if (prod == xen_xs.rsp_cons)
+		return now - *since >= QUIET_NS;
+	xen_xs.rsp_cons = prod;
+	xen_store_release(&ring->rsp_cons, prod);
+	xen_evtchn_notify(xen_xs.port);
+	*since = now;
+	return false;
+}
 
 /* For a wait: all is out, and what comes in begins with a message. */
-static bool is_settled(void *arg)
+static bool is_settled(void *since)
 {
-	struct settling *settling = arg;
 	unsigned long flags = xen_port_lock(&xen_xs.lock);
-	uint64_t now = xen_port_clock_ns();
-	bool settled = xen_xs_transmit();
+	bool settled = true;
 
-	if (xen_xs.broken != XEN_XS_GARBLED) {
+	xen_xs_transmit();
+	if (xen_xs.broken == XEN_XS_LATE)
 		xen_xs_receive();
-	} else if (xen_load(&xen_xs.ring->rsp_prod) != xen_xs.rsp_cons) {
-		xen_xs.rsp_cons = xen_load(&xen_xs.ring->rsp_prod);
-		xen_xs.received = 0;
-		xen_store_release(&xen_xs.ring->rsp_cons, xen_xs.rsp_cons);
-		xen_evtchn_notify(xen_xs.port);
-		settling->since = now;
-	}
 	if (xen_xs.broken == XEN_XS_GARBLED)
-		settled = settled && now - settling->since >= QUIET_NS;
+		settled = is_quiet(since);
+	settled &= xen_xs.sent == xen_xs.to_send;
 	xen_port_unlock(&xen_xs.lock, flags);
 	return settled;
 }
 
 static int resynchronise(void)
 {
-	struct settling settling = {xen_port_clock_ns()};
+	uint64_t since = xen_port_clock_ns();
 
 	if (indices_lie()) {
 		adopt();
 		return 0;
 	}
-	return xen_port_wait(is_settled, &settling, xen_xs_deadline()) ? 0 : -XEN_ETIMEDOUT;
+	return xen_port_wait(is_settled, &since, xen_xs_deadline()) ? 0 : -XEN_ETIMEDOUT;
 }
 
 static void mend(void)
 {
 	unsigned long flags = xen_port_lock(&xen_xs.lock);
 
-	xen_xs.received = xen_xs.broken == XEN_XS_GARBLED ? 0 : xen_xs.received;
+	if (xen_xs.broken == XEN_XS_GARBLED)
+		xen_xs.received = 0;
 	xen_store(&xen_xs.broken, XEN_XS_FINE);
 	__builtin_memset(xen_xs.tx, 0, sizeof(xen_xs.tx));
 	xen_port_unlock(&xen_xs.lock, flags);

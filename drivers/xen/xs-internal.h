@@ -29,7 +29,7 @@ struct xen_xs {
 	uint32_t req_prod, rsp_cons; /* what stands in the page, unless xenstored changed it */
 	/* What the page had when the last event was handled. */
 	struct {
-		uint32_t req_prod, req_cons, rsp_cons;
+		uint32_t req_cons, rsp_cons;
 	} seen;
 	enum xen_xs_broken broken;
 	bool turn; /* somebody has it */
@@ -72,8 +72,8 @@ struct xen_xs_part {
 /* xs-ring.c, locked */
 /* Take in what is there. */
 void xen_xs_receive(void);
-/* Put out what there is room for: is all of the message out? */
-bool xen_xs_transmit(void);
+/* Put out what there is room for. */
+void xen_xs_transmit(void);
 /* Nothing was sent or received yet: the ring is empty from here on. */
 void xen_xs_adopt_indices(void);
 /* Did xenstored begin anew, or say nonsense? Then none of the indices is worth anything. */

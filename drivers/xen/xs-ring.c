@@ -19,15 +19,12 @@ void xen_xs_break(enum xen_xs_broken how, const char *why)
 {
 	struct xenstore_domain_interface *ring = xen_xs.ring;
 
-	if (how > xen_xs.broken) {
-		if (!xen_xs.broken)
-			xen_port_log(XEN_LOG_ERROR,
-				     "xenstore: %s; requests %u to %u, replies %u to %u, error %u",
-				     why, xen_load(&ring->req_cons), xen_xs.req_prod,
-				     xen_xs.rsp_cons, xen_load(&ring->rsp_prod),
-				     xen_load(&ring->error));
-		xen_store(&xen_xs.broken, how);
-	}
+	if (!xen_xs.broken)
+		xen_port_log(XEN_LOG_ERROR,
+			     "xenstore: %s; requests %u to %u, replies %u to %u, error %u", why,
+			     xen_load(&ring->req_cons), xen_xs.req_prod, xen_xs.rsp_cons,
+			     xen_load(&ring->rsp_prod), xen_load(&ring->error));
+	xen_store(&xen_xs.broken, how);
 }
 
 static void tell_xenstored(void)
@@ -164,34 +161,33 @@ void xen_xs_receive(void)
 		xen_xs_break(XEN_XS_GARBLED, "more replies than the ring holds");
 	while (xen_xs.broken != XEN_XS_GARBLED && xen_xs.rsp_cons != prod)
 		take_some(prod - xen_xs.rsp_cons);
-	if (xen_xs.broken == XEN_XS_GARBLED || xen_xs.rsp_cons == had)
+	if (xen_xs.rsp_cons == had)
 		return;
 	xen_store_release(&ring->rsp_cons, xen_xs.rsp_cons);
 	tell_xenstored();
 }
 
-bool xen_xs_transmit(void)
+void xen_xs_transmit(void)
 {
 	struct xenstore_domain_interface *ring = xen_xs.ring;
 	size_t n = xen_xs.to_send - xen_xs.sent, room;
 	uint32_t cons;
 
 	if (!n)
-		return true;
+		return;
 	/* No byte is written before its place is known to be free. */
 	cons = xen_load_acquire(&ring->req_cons);
 	if (xen_xs.req_prod - cons > XENSTORE_RING_SIZE) {
 		xen_xs_break(XEN_XS_GARBLED, "more requests taken than were made");
-		return false;
+		return;
 	}
 	room = XENSTORE_RING_SIZE - (xen_xs.req_prod - cons);
 	if (n > room)
 		n = room;
 	if (!n)
-		return false;
+		return;
 	put((const char *)&xen_xs.message + xen_xs.sent, n);
 	xen_xs.sent += n;
 	xen_store_release(&ring->req_prod, xen_xs.req_prod);
 	tell_xenstored();
-	return xen_xs.sent == xen_xs.to_send;
 }

@@ -80,7 +80,8 @@ int xen_xs_read(xen_xs_tx_t tx, const char *path, char *value, size_t size);
 int xen_xs_write(xen_xs_tx_t tx, const char *path, const char *value);
 int xen_xs_rm(xen_xs_tx_t tx, const char *path);
 /* Call @visit for each child's name; it returns false to stop, and may talk to xenstored. A node
- * without children has none to visit. -XEN_E2BIG: more names than one reply holds; -XEN_ENOMEM. */
+ * without children has none to visit. -XEN_E2BIG: more names than one reply holds; -XEN_EINVAL:
+ * they are no names; -XEN_ENOMEM. */
 int xen_xs_list(xen_xs_tx_t tx, const char *path, bool (*visit)(const char *name, void *arg),
 		void *arg);
 
@@ -115,8 +116,8 @@ bool xen_xs_pending(void);
 /* Device states. @path is a device's directory ("device/pci/0"). A missing or malformed state, or
  * none to be had, reads as XenbusStateUnknown. */
 enum xenbus_state xen_xenbus_read_state(const char *path);
-/* -XEN_ENOENT: there is no state to change, for the toolstack has removed the device: it is not
- * made again. */
+/* -XEN_ENOENT: there is no state to change, for the toolstack has removed the device, and none is
+ * made; -XEN_EINVAL: no such state; else as xen_xs_transaction(). */
 int xen_xenbus_write_state(const char *path, enum xenbus_state state);
 /* "Connected", ...; "no state" for any other number. */
 const char *xen_xenbus_state_name(enum xenbus_state state);

@@ -174,7 +174,7 @@ static void *write_often(void *arg)
 	return NULL;
 }
 
-static void step(void *arg)
+static void sleep_a_little(void *arg)
 {
 	usleep(500); /* time does not fly while others work */
 }
@@ -185,7 +185,7 @@ static void replies_among_events(void)
 	struct seen a;
 
 	xs_begin();
-	model_on_wait(step, NULL);
+	model_on_wait(sleep_a_little, NULL);
 	ck_assert_int_eq(set(&a, "a"), 0);
 	ck_assert_int_eq(xen_xs_write(XEN_XS_NONE, "b", "mine"), 0);
 	model_xs_trickle(50);
@@ -278,6 +278,59 @@ static void not_terminated(void)
 	xs_finish();
 }
 
+static void said(const char *payload, uint32_t len)
+{
+	say_message(XS_WATCH_EVENT, 0, 0, payload, len);
+	xen_xs_pending();
+}
+
+/* Path and token, in whatever length; only ours count. */
+static void tokens(void)
+{
+	static const struct {
+		const char *payload;
+		uint32_t len;
+		bool ours;
+	} all[] = {
+		{"a\0@", 11, true},
+		{"\0@", 10, true},
+		{"any/other/path\0@", 24, true},
+		{"a\0@\0more", 16, true},
+		{"a\0"
+		 "0@",
+		 12, true}, /* the same number */
+		{"a\0other", 8, false},
+		{"a\0", 3, false},
+		{"a\0"
+		 "1@",
+		 12, false},
+		{"a\0"
+		 "ffffffff",
+		 11, false},
+	};
+	uint32_t serial;
+	struct seen a;
+
+	xs_begin();
+	ck_assert_int_eq(set(&a, "a"), 0);
+	xen_xs_dispatch();
+	serial = a.watch.serial;
+	for (unsigned int i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		char payload[64] = {0};
+		const char *at = memchr(all[i].payload, '@', all[i].len);
+		size_t head = at ? (size_t)(at - all[i].payload) : all[i].len;
+
+		memcpy(payload, all[i].payload, head);
+		if (at) {
+			snprintf(payload + head, 9, "%08x", serial);
+			memcpy(payload + head + 8, at + 1, all[i].len - head - 8);
+		}
+		said(payload, all[i].len);
+		ck_assert_msg(!xen_xs_broken() && xen_xs_dispatch() == all[i].ours, "event %u", i);
+	}
+	xs_finish();
+}
+
 static const struct unit_case cases[] = {
 	{"events are coalesced for each watch", coalesced},
 	{"handlers may talk to xenstored, and end watches", from_handlers},
@@ -289,6 +342,7 @@ static const struct unit_case cases[] = {
 	 lost},
 	{"watches that were there, are refused, or stay", left_over},
 	{"a path that does not end is refused", not_terminated},
+	{"tokens tell what an event is for", tokens},
 };
 
 UNIT_MAIN("xenbus-watch", cases)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What the tests of the xenstore client share: a domU with its store, and the client connected. */
+/*
+ * What the tests of the xenstore client share: a domU with its store, the client connected, and a
+ * hand on xenstored's side of the ring.
+ */
 #ifndef XENDMA_TESTS_XENBUS_TEST_H
 #define XENDMA_TESTS_XENBUS_TEST_H
 
@@ -72,6 +75,131 @@ static inline int xs_error(const char *path)
 	char value[XEN_XS_VALUE_MAX];
 
 	return xen_xs_read(XEN_XS_NONE, path, value, sizeof(value));
+}
+
+/* With reconnection on offer, and without. */
+static uint32_t features;
+
+static inline void over_both(void (*test)(void))
+{
+	static const uint32_t both[] = {
+		XENSTORE_SERVER_FEATURE_RECONNECTION | XENSTORE_SERVER_FEATURE_ERROR, 0};
+
+	for (unsigned int i = 0; i < 2; i++) {
+		features = both[i];
+		xs_begin();
+		model_xs_features(features);
+		test();
+		xs_finish();
+	}
+}
+
+/* It works, and so do new watches. */
+static inline void expect_health(void)
+{
+	struct xen_xs_watch watch = {.path = "health"};
+
+	ck_assert(!xen_xs_broken());
+	ck_assert_int_eq(xen_xs_write(XEN_XS_NONE, "health", "good"), 0);
+	ck_assert_str_eq(xs_value("health"), "good");
+	ck_assert_int_eq(xen_xs_watch(&watch), 0);
+	ck_assert(xen_xs_pending());
+	xen_xs_unwatch(&watch);
+}
+
+static inline void expect_broken(void)
+{
+	struct xen_xs_watch watch = {.path = "health"};
+	uint64_t now = xen_port_clock_ns();
+	xen_xs_tx_t tx;
+
+	ck_assert(xen_xs_broken());
+	ck_assert_int_eq(xs_error("health"), -XEN_EIO);
+	ck_assert_int_eq(xen_xs_write(XEN_XS_NONE, "health", "bad"), -XEN_EIO);
+	ck_assert_int_eq(xen_xs_rm(XEN_XS_NONE, "health"), -XEN_EIO);
+	ck_assert_int_eq(xen_xs_list(XEN_XS_NONE, "health", NULL, NULL), -XEN_EIO);
+	ck_assert_int_eq(xen_xs_begin(&tx), -XEN_EIO);
+	ck_assert_int_eq(xen_xs_watch(&watch), -XEN_EIO);
+	ck_assert_int_eq(xen_xenbus_read_state("health"), XenbusStateUnknown);
+	ck_assert_uint_eq(xen_xs_dispatch(), 0);
+	ck_assert_uint_eq(xen_port_clock_ns(), now); /* and nobody waited */
+}
+
+/* xenstored's side of the ring by hand, while the model's holds still. */
+static inline void say(const void *bytes, size_t len)
+{
+	struct xenstore_domain_interface *ring = store.page;
+	uint32_t prod = ring->rsp_prod;
+
+	for (size_t i = 0; i < len; i++)
+		ring->rsp[MASK_XENSTORE_IDX(prod++)] = ((const char *)bytes)[i];
+	ring->rsp_prod = prod;
+}
+
+static inline void say_message(uint32_t type, uint32_t req_id, uint32_t tx, const char *payload,
+			       uint32_t len)
+{
+	const struct xsd_sockmsg header = {type, req_id, tx, len};
+
+	say(&header, sizeof(header));
+	if (len <= XENSTORE_RING_SIZE)
+		say(payload, len);
+}
+
+/* The request that stands in the ring. */
+static inline struct xsd_sockmsg asked(void)
+{
+	const struct xenstore_domain_interface *ring = store.page;
+	struct xsd_sockmsg header;
+	uint32_t cons = ring->req_cons;
+
+	for (size_t i = 0; i < sizeof(header); i++)
+		((char *)&header)[i] = ring->req[MASK_XENSTORE_IDX(cons++)];
+	return header;
+}
+
+static void (*misdeed)(void);
+
+/* Once, while a reply is waited for. */
+static inline void step(void *arg)
+{
+	void (*now)(void) = misdeed;
+
+	misdeed = NULL;
+	if (now)
+		now();
+}
+
+/* The next wait is for a xenstored that says nothing but what @what does, once. */
+static inline void meanwhile(void (*what)(void))
+{
+	misdeed = what;
+	model_on_wait(what ? step : NULL, NULL);
+}
+
+/* Does the port rest, with Xen? */
+static inline bool is_masked(void)
+{
+	return model_shared_info()->evtchn_mask[store.port / 64] >> store.port % 64 & 1;
+}
+
+static unsigned int fired[3];
+static struct xen_xs_watch watched[3];
+
+static inline void fire(struct xen_xs_watch *which)
+{
+	++fired[which - watched];
+}
+
+static inline void watch_all(unsigned int nr)
+{
+	memset(fired, 0, sizeof(fired));
+	for (unsigned int i = 0; i < nr; i++) {
+		watched[i] = (struct xen_xs_watch){.changed = fire};
+		watched[i].path[0] = (char)('a' + i);
+		ck_assert_int_eq(xen_xs_watch(&watched[i]), 0);
+	}
+	ck_assert_uint_eq(xen_xs_dispatch(), nr);
 }
 
 #endif

@@ -693,7 +693,7 @@ static void svg_form(void)
 	ck_assert_int_eq(strncmp(text, "<svg ", 5), 0);
 	ck_assert_ptr_nonnull(strstr(text, "</svg>\n"));
 	ck_assert_ptr_nonnull(strstr(text, "&lt;&amp;&quot;&gt;"));
-	ck_assert_ptr_nonnull(strstr(text, "class=\"k5\"")); /* the conflict */
+	ck_assert_ptr_nonnull(strstr(text, "class=\"item k5\"")); /* the conflict */
 	ck_assert_ptr_null(strstr(text, "<&"));
 }
 
@@ -739,6 +739,19 @@ static void sizes(void)
 	ck_assert_str_eq(map_size(~0ULL, text), "15.9E");
 }
 
+static void addresses(void)
+{
+	char text[MAP_ADDRESS];
+
+	ck_assert_str_eq(map_address(0, text), "0B");
+	ck_assert_str_eq(map_address(1023, text), "1023B");
+	ck_assert_str_eq(map_address(192ULL << 20, text), "192M");
+	ck_assert_str_eq(map_address((192ULL << 20) + 4096, text), "0xc001000");
+	ck_assert_str_eq(map_address(0xfeb80000, text), "0xfeb80000");
+	ck_assert_str_eq(map_address(1ULL << 40, text), "1T");
+	ck_assert_str_eq(map_address((1ULL << 52) - 4096, text), "0xffffffffff000");
+}
+
 static const struct unit_case cases[] = {
 	{"a linear list is read", linear_list},
 	{"so are frame lists", frame_lists},
@@ -766,6 +779,7 @@ static const struct unit_case cases[] = {
 	{"the scale is in order", scale},
 	{"an empty guest has a map too", empty_guest},
 	{"sizes are short", sizes},
+	{"addresses are short or exact", addresses},
 };
 
 UNIT_MAIN("xenpci-map", cases)

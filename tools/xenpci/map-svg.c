@@ -12,6 +12,8 @@
 #define TOP 70
 #define ROW 34
 #define BAR 22
+#define LINE 18
+#define LISTED 24
 
 static void print_escaped(FILE *out, const char *text)
 {
@@ -47,7 +49,8 @@ static void print_head(const struct map *map, FILE *out, unsigned int height)
 		LEFT + WIDTH + 40, height, LEFT + WIDTH + 40, height);
 	fputs("<style>\n"
 	      "svg { background: #fff; color: #222 } text { fill: currentColor }\n"
-	      ".back { fill: #8883 } .tick { stroke: currentColor; stroke-opacity: .3 }\n"
+	      ".item { stroke: #fff; stroke-width: .5 } .back { fill: #8883 } .tick { stroke: "
+	      "currentColor; stroke-opacity: .3 }\n"
 	      ".k0 { fill: #2e7d32 } .k1 { fill: #26a69a } .k2 { fill: #f9a825 }\n"
 	      ".k3 { fill: #3949ab } .k4 { fill: #8e24aa } .k5 { fill: #d32f2f }\n"
 	      "@media (prefers-color-scheme: dark) { svg { background: #181818; color: #ddd } }\n"
@@ -70,7 +73,7 @@ static void print_item(const struct map_item *item, const struct map_scale *scal
 	char size[MAP_SIZE];
 
 	fprintf(out,
-		"<rect class=\"k%u\" x=\"%u\" y=\"%u\" width=\"%u\" height=\"%u\"><title>%s "
+		"<rect class=\"item k%u\" x=\"%u\" y=\"%u\" width=\"%u\" height=\"%u\"><title>%s "
 		"%#" PRIx64 " to %#" PRIx64 ", %s",
 		(unsigned int)item->kind, LEFT + from, y, to > from + 1 ? to - from : 2, BAR,
 		map_kind_name[item->kind], item->first, item->last,
@@ -98,7 +101,7 @@ static void print_row(const struct map *map, const struct map_scale *scale, enum
 
 static void print_ruler(const struct map_scale *scale, unsigned int y, FILE *out)
 {
-	char size[MAP_SIZE];
+	char address[MAP_ADDRESS];
 	unsigned int end = 0, at;
 	size_t i;
 
@@ -106,12 +109,51 @@ static void print_ruler(const struct map_scale *scale, unsigned int y, FILE *out
 		at = map_scale_at(scale, scale->cut[i], WIDTH);
 		if (i && at < end)
 			continue;
-		map_size(scale->cut[i], size);
+		map_address(scale->cut[i], address);
 		fprintf(out,
 			"<line class=\"tick\" x1=\"%u\" y1=\"%u\" x2=\"%u\" y2=\"%u\"/>"
 			"<text x=\"%u\" y=\"%u\" font-size=\"11\">%s</text>\n",
-			LEFT + at, TOP - 4, LEFT + at, y, LEFT + at, y + 14, size);
-		end = at + 8 * (unsigned int)strlen(size) + 6;
+			LEFT + at, TOP - 4, LEFT + at, y, LEFT + at, y + 14, address);
+		end = at + 7 * (unsigned int)strlen(address) + 6;
+	}
+}
+
+/* BARs and conflicts by name, since not everybody can point at them. */
+static bool is_listed(const struct map_item *item)
+{
+	return item->kind == MAP_BAR || item->kind == MAP_CONFLICT;
+}
+
+static unsigned int count_listed(const struct map *map)
+{
+	unsigned int count = 0;
+	size_t i;
+
+	for (i = 0; i < map->items && count < LISTED; i++)
+		count += is_listed(&map->item[i]);
+	return count;
+}
+
+static void print_list(const struct map *map, unsigned int y, FILE *out)
+{
+	unsigned int count = 0;
+	char size[MAP_SIZE];
+	size_t i;
+
+	for (i = 0; i < map->items && count < LISTED; i++) {
+		const struct map_item *item = &map->item[i];
+
+		if (!is_listed(item))
+			continue;
+		fprintf(out,
+			"<rect class=\"k%u\" x=\"%u\" y=\"%u\" width=\"10\" height=\"10\"/>"
+			"<text x=\"%u\" y=\"%u\">%#" PRIx64 " to %#" PRIx64 ", %s: ",
+			(unsigned int)item->kind, LEFT, y + LINE * count, LEFT + 18,
+			y + LINE * count + 10, item->first, item->last,
+			map_size(item->last - item->first + 1, size));
+		print_escaped(out, item->text);
+		fputs("</text>\n", out);
+		count++;
 	}
 }
 
@@ -133,7 +175,7 @@ void map_svg(const struct map *map, FILE *out)
 	for (kind = 0; kind < MAP_KINDS; kind++)
 		rows += has(map, kind);
 	map_scale_make(&scale, map);
-	print_head(map, out, TOP + rows * ROW + 40);
+	print_head(map, out, TOP + rows * ROW + 40 + count_listed(map) * LINE);
 	for (kind = 0; kind < MAP_KINDS; kind++) {
 		if (!has(map, kind))
 			continue;
@@ -141,6 +183,7 @@ void map_svg(const struct map *map, FILE *out)
 		y += ROW;
 	}
 	print_ruler(&scale, y, out);
+	print_list(map, y + 30, out);
 	fputs("</svg>\n", out);
 	map_scale_free(&scale);
 }

@@ -25,6 +25,17 @@ char *map_size(uint64_t bytes, char text[MAP_SIZE])
 	return text;
 }
 
+char *map_address(uint64_t address, char text[MAP_ADDRESS])
+{
+	unsigned int bits = address ? 63 - (unsigned int)__builtin_clzll(address) : 0;
+
+	if (address & ((1ULL << bits / 10 * 10) - 1))
+		snprintf(text, MAP_ADDRESS, "%#" PRIx64, address);
+	else
+		map_size(address, text);
+	return text;
+}
+
 static void draw_bar(const struct map *map, const struct map_scale *scale, enum map_kind kind,
 		     FILE *out)
 {
@@ -56,8 +67,7 @@ static void draw_bar(const struct map *map, const struct map_scale *scale, enum 
 /* Addresses under the bars, as many as there is room for; a tick stands at its column. */
 static void draw_ruler(const struct map_scale *scale, FILE *out)
 {
-	char ticks[COLUMNS + MAP_SIZE], labels[COLUMNS + MAP_SIZE], size[MAP_SIZE];
-	char last[MAP_SIZE] = "";
+	char ticks[COLUMNS + MAP_ADDRESS], labels[COLUMNS + MAP_ADDRESS], address[MAP_ADDRESS];
 	unsigned int end = 0, at;
 	size_t i, length;
 
@@ -67,15 +77,12 @@ static void draw_ruler(const struct map_scale *scale, FILE *out)
 		at = map_scale_at(scale, scale->cut[i], COLUMNS);
 		if ((i && at < end) || at >= COLUMNS)
 			continue;
-		length = strlen(map_size(scale->cut[i], size));
-		if (!strcmp(size, last))
-			continue;
-		memcpy(last, size, length + 1);
+		length = strlen(map_address(scale->cut[i], address));
 		ticks[at] = '|';
-		memcpy(labels + at, size, length);
+		memcpy(labels + at, address, length);
 		end = at + (unsigned int)length + 1;
 	}
-	ticks[COLUMNS] = labels[COLUMNS + MAP_SIZE - 1] = 0;
+	ticks[COLUMNS] = labels[end] = 0;
 	fprintf(out, "  %-*s %s\n  %-*s %s\n", LABEL, "", ticks, LABEL, "", labels);
 }
 

@@ -74,6 +74,10 @@ void map_free(struct map *map);
 #define MAP_SIZE 12
 char *map_size(uint64_t bytes, char text[MAP_SIZE]);
 
+/* An address for people: as map_size() if that says all of it, else in hex. */
+#define MAP_ADDRESS 20
+char *map_address(uint64_t address, char text[MAP_ADDRESS]);
+
 /* At most `rows` rows of the table, 0 for all. */
 void map_text(const struct map *map, FILE *out, size_t rows);
 json_t *map_json(const struct map *map, const struct report *report);

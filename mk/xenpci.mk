@@ -7,12 +7,17 @@
 XENPCI_CORE := $(addprefix tools/xenpci/,bdf.c number.c memory.c finding.c device.c owner.c names.c \
 	context.c list.c attached.c p2m-view.c space.c map.c map-scale.c map-text.c map-json.c \
 	map-svg.c map-command.c facts.c gather.c check-device.c check-memory.c \
-	check-command.c explain.c use.c)
+	check-command.c explain.c use.c backend.c backend-change.c grants.c record.c situation.c \
+	conflict.c pciback.c plan.c plan-attach.c plan-detach.c run.c run-wait.c steps.c \
+	steps-device.c steps-xen.c steps-note.c steps-guest.c attach.c lock.c)
 XENPCI_SEAMS := $(addprefix tools/xenpci/,files.c store.c hv.c hv-query.c guest.c quiet.c interrupt.c)
 XENPCI_SRC := $(XENPCI_CORE) $(XENPCI_SEAMS) tools/xenpci/main.c
 XENPCI_LIBS := xencontrol xenforeignmemory xenstore libpci jansson
 
-$(HOST)/tools/xenpci/%.o $(HOST)/tests/unit/test_xenpci-%.o: \
+# A host in memory: the seams as the tests have them.
+XENPCI_WORLD := $(addprefix tests/xenpci/,world.c fake-files.c fake-store.c fake-hv.c fake-guest.c)
+
+$(HOST)/tools/xenpci/%.o $(HOST)/tests/xenpci/%.o $(HOST)/tests/unit/test_xenpci-%.o: \
 	private HOST_CFLAGS += -D_GNU_SOURCE -Itools -DXENPCI_VERSION='"$(VERSION)"'
 
 $(HOST)/xenpci: $(call host_obj,$(XENPCI_SRC))
@@ -22,16 +27,15 @@ $(HOST)/xenpci: $(call host_obj,$(XENPCI_SRC))
 .PHONY: xenpci
 xenpci: $(HOST)/xenpci ## build the dom0 command
 
-# A test program names what it is made of beside itself.
-$(HOST)/test_xenpci-%: $(HOST)/tests/unit/test_xenpci-%.o
+# What decides, as an archive: a test program takes from it what it needs.
+$(HOST)/libxenpci.a: $(call host_obj,$(XENPCI_CORE))
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(HOST)/test_xenpci-%: $(HOST)/tests/unit/test_xenpci-%.o $(HOST)/libxenpci.a
 	@$(if $(Q),printf '  LINK    %s\n' '$@')
-	$(Q)$(CC) $(SAN_$(SAN)) -o $@ $^ $$(pkg-config --libs check libpci jansson) -lpthread
+	$(Q)$(CC) $(SAN_$(SAN)) -o $@ $(filter %.o,$^) $(HOST)/libxenpci.a \
+		$$(pkg-config --libs check libpci jansson) -lpthread
 
-$(HOST)/test_xenpci-text: $(call host_obj,$(addprefix tools/xenpci/,bdf.c number.c memory.c finding.c))
-
-$(HOST)/test_xenpci-map: $(call host_obj,$(addprefix tools/xenpci/,bdf.c number.c memory.c finding.c \
-	p2m-view.c space.c map.c map-scale.c map-text.c map-json.c map-svg.c device.c files.c))
-
-$(HOST)/test_xenpci-check: $(call host_obj,$(addprefix tools/xenpci/,bdf.c number.c memory.c finding.c \
-	device.c files.c names.c facts.c check-device.c check-memory.c explain.c use.c map-text.c \
-	map-scale.c map.c))
+# Those two read a tree of files by the real seam.
+$(HOST)/test_xenpci-map $(HOST)/test_xenpci-check: $(call host_obj,tools/xenpci/files.c)
+$(HOST)/test_xenpci-attach: $(call host_obj,$(XENPCI_WORLD))

@@ -72,7 +72,7 @@ static void make(void)
 	memset(&facts, 0, sizeof(facts));
 	for (i = 0; i < 4; i++)
 		make_card(&all[i], i + 1);
-	devices = (struct devices){all, 4};
+	devices = (struct devices){.device = all, .count = 4};
 	facts.device = &all[1];
 	facts.devices = &devices;
 	facts.xen = facts.iommu = true;

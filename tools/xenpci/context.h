@@ -48,6 +48,9 @@ enum exit_status context_bdf(struct context *context, const char *text, struct b
 /* Print and release a JSON document. */
 void context_json(struct context *context, json_t *document);
 
+/* Milliseconds of a clock that only goes forward. */
+uint64_t context_clock(void);
+
 /* True once SIGINT, SIGTERM or SIGHUP came. Long waits and loops look at it. */
 bool context_interrupted(void);
 

@@ -77,7 +77,7 @@ struct reader {
 
 static char *path_of(const struct reader *reader, const char *name)
 {
-	return text_format(DEVICES "/%s/%s", BDF_STR(reader->bdf), name);
+	return text_format(DEVICES "/%s%s%s", BDF_STR(reader->bdf), *name ? "/" : "", name);
 }
 
 static enum exit_status nonsense(const struct reader *reader, const char *name, const char *text)
@@ -165,42 +165,54 @@ static enum exit_status read_resources(const struct reader *reader, struct devic
 	return status;
 }
 
-/* The last part of a link's text, at most size - 1 bytes of it; "" if there is no link. */
-static void read_link(const struct reader *reader, const char *name, char *last, size_t size)
+/* A link's text; "" if there is none. */
+static enum exit_status read_link(const struct reader *reader, const char *name, char *text,
+				  size_t size)
 {
-	char *path = path_of(reader, name), text[512];
-	const char *slash;
+	char *path = path_of(reader, name);
+	int err = files_link(reader->files, path, text, size);
 
-	*last = '\0';
-	if (!files_link(reader->files, path, text, sizeof(text))) {
-		slash = strrchr(text, '/');
-		slash = slash ? slash + 1 : text;
-		if (strlen(slash) < size)
-			memcpy(last, slash, strlen(slash) + 1);
-	}
 	free(path);
+	if (!err)
+		return EXIT_DONE;
+	*text = '\0';
+	if (err == -ENOENT || err == -EINVAL)
+		return EXIT_DONE;
+	return report_error(reader->report, EXIT_HOST, "sysfs",
+			    "%s: cannot read sysfs|link %s: %s|", BDF_STR(reader->bdf),
+			    *name ? name : "to it", strerror(-err));
+}
+
+static enum exit_status read_driver(const struct reader *reader, struct device *device)
+{
+	char text[512];
+	enum exit_status status = read_link(reader, "driver", text, sizeof(text));
+	const char *name = strrchr(text, '/');
+
+	name = name ? name + 1 : text;
+	if (!status && strlen(name) >= sizeof(device->driver))
+		return nonsense(reader, "driver", text);
+	if (!status)
+		memcpy(device->driver, name, strlen(name) + 1);
+	return status;
 }
 
 /* The folder of a device stands in that of the bridge above it. */
-static void read_place(const struct reader *reader, struct device *device)
+static enum exit_status read_place(const struct reader *reader, struct device *device)
 {
-	char *path = text_format(DEVICES "/%s", BDF_STR(reader->bdf)), text[512];
-	char *slash, name[8];
+	char text[512], *slash;
+	enum exit_status status = read_link(reader, "", text, sizeof(text));
 
-	if (!files_link(reader->files, path, text, sizeof(text))) {
+	slash = strrchr(text, '/');
+	if (slash) {
+		*slash = '\0';
 		slash = strrchr(text, '/');
-		if (slash) {
-			*slash = '\0';
-			slash = strrchr(text, '/');
-			device->has_bridge = slash && bdf_parse(slash + 1, &device->bridge);
-		}
+		device->has_bridge = slash && bdf_parse(slash + 1, &device->bridge);
 	}
-	free(path);
-	read_link(reader, "driver", device->driver, sizeof(device->driver));
-	read_link(reader, "physfn", name, sizeof(name));
-	path = path_of(reader, "physfn");
-	device->is_virtual = files_exists(reader->files, path);
-	free(path);
+	if (!status)
+		status = read_link(reader, "physfn", text, sizeof(text));
+	device->is_virtual = *text && !status;
+	return status;
 }
 
 static void read_config(const struct reader *reader, struct device *device)
@@ -235,10 +247,13 @@ enum exit_status device_read(struct files *files, struct bdf bdf, struct device 
 	if (!status)
 		status = read_text(&reader, "reset_method", "", device->reset_method,
 				   sizeof(device->reset_method));
+	if (!status)
+		status = read_driver(&reader, device);
+	if (!status)
+		status = read_place(&reader, device);
 	if (status)
 		return status;
 	device->reset_method[strcspn(device->reset_method, "\n")] = '\0';
-	read_place(&reader, device);
 	read_config(&reader, device);
 	device->is_bridge =
 		device->class >> 16 == 6 || (device->config_size && (device->config[0x0e] & 0x7f));
@@ -263,11 +278,15 @@ static void add_device(struct files *files, const char *name, struct devices *de
 	devices->device =
 		memory_grow(devices->device, devices->count + 1, sizeof(*devices->device));
 	device = &devices->device[devices->count];
-	if (device_read(files, bdf, device, &own))
+	if (!device_read(files, bdf, device, &own)) {
+		devices->count++;
+	} else {
+		devices->broken = memory_grow(devices->broken, devices->broken_count + 1,
+					      sizeof(*devices->broken));
+		devices->broken[devices->broken_count++] = bdf;
 		report_warning(report, "sysfs", "%s|%s|%s", own.findings[0].cause,
 			       own.findings[0].evidence, own.findings[0].next);
-	else
-		devices->count++;
+	}
 	report_clear(&own);
 }
 
@@ -290,6 +309,7 @@ enum exit_status devices_read(struct files *files, struct devices *devices, stru
 void devices_free(struct devices *devices)
 {
 	free(devices->device);
+	free(devices->broken);
 	*devices = (struct devices){0};
 }
 
@@ -315,6 +335,16 @@ const struct device *devices_find(const struct devices *devices, struct bdf bdf)
 		if (bdf_equal(devices->device[i].bdf, bdf))
 			return &devices->device[i];
 	return NULL;
+}
+
+bool devices_is_broken(const struct devices *devices, struct bdf bdf)
+{
+	size_t i;
+
+	for (i = 0; i < devices->broken_count; i++)
+		if (bdf_equal(devices->broken[i], bdf))
+			return true;
+	return false;
 }
 
 bool device_is_pciback(const struct device *device)

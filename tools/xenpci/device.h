@@ -53,6 +53,8 @@ struct device {
 struct devices {
 	struct device *device; /* by ascending address */
 	size_t count;
+	struct bdf *broken; /* listed, but cannot be read: left out above */
+	size_t broken_count;
 };
 
 /*
@@ -70,6 +72,7 @@ enum exit_status devices_read(struct files *files, struct devices *devices, stru
 void devices_free(struct devices *devices);
 
 const struct device *devices_find(const struct devices *devices, struct bdf bdf);
+bool devices_is_broken(const struct devices *devices, struct bdf bdf);
 
 /* Bound to pciback, whatever that module calls itself. */
 bool device_is_pciback(const struct device *device);

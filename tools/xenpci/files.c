@@ -221,10 +221,3 @@ int files_lock(struct files *files, const char *path, pid_t *holder)
 		return 0;
 	return 0;
 }
-
-void names_free(char **names, size_t count)
-{
-	while (count)
-		free(names[--count]);
-	free(names);
-}

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
+#include "memory.h"
 
 struct files;
 
@@ -39,7 +40,7 @@ int files_link(struct files *files, const char *path, char *buffer, size_t size)
 bool files_exists(struct files *files, const char *path);
 
 /*
- * The names in a folder, sorted, without "." and "..". Free each and the array; nothing to free
+ * The names in a folder, sorted, without "." and "..". Free by names_free(); nothing to free
  * after an error. Returns their number.
  */
 ssize_t files_list(struct files *files, const char *path, char ***names);
@@ -49,8 +50,5 @@ ssize_t files_list(struct files *files, const char *path, char ***names);
  * it; *holder is then its process id, or 0 if it cannot be told.
  */
 int files_lock(struct files *files, const char *path, pid_t *holder);
-
-/* Free what files_list() or store_list() gave. */
-void names_free(char **names, size_t count);
 
 #endif

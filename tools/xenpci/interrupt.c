@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ctrl-C and its like: the handler sets a flag and nothing more; what was done is undone by the
- * code that did it. A second signal changes nothing: an undo must not be cut short by impatience.
+ * Time, and Ctrl-C and its like: the handler sets a flag and nothing more; what was done is undone
+ * by the code that did it. A second signal changes nothing: an undo must not be cut short by
+ * impatience.
  */
 #include "interrupt.h"
 
 #include <signal.h>
 #include <stddef.h>
+#include <time.h>
 
 static volatile sig_atomic_t came;
 
@@ -29,4 +31,12 @@ void interrupt_catch(void)
 bool context_interrupted(void)
 {
 	return came;
+}
+
+uint64_t context_clock(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }

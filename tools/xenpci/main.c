@@ -14,6 +14,10 @@ const struct command commands[] = {
 	{"check", "[--json] [--no-iommu] BDF [DOMAIN]", "what is in the way of giving it away?",
 	 run_check},
 	{"explain", "[--json] BDF", "what it is, and the same", run_explain},
+	{"attach", "[--dry-run] [--no-iommu] [--timeout=SECONDS] DOMAIN DEVICE[,OPTION]...",
+	 "give devices to a PV domain", run_attach},
+	{"detach", "[--dry-run] [--force] [--timeout=SECONDS] DOMAIN DEVICE...",
+	 "take them back, also what was left half-done", run_detach},
 	{"map", "[--json|--svg] [--all] DOMAIN", "draw a guest's address space", run_map},
 	{0},
 };

@@ -23,6 +23,13 @@ void *memory_grow(void *block, size_t count, size_t size)
 	return must(reallocarray(block, count ? count : 1, size));
 }
 
+void names_free(char **names, size_t count)
+{
+	while (count)
+		free(names[--count]);
+	free(names);
+}
+
 char *text_copy(const char *text)
 {
 	return must(strdup(text));

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+"""xenpci on real Xen, beside xl: what each can do, and what is left when they are through."""
+
+import re
+
+from basic import CARD, E1000E, LINUX, LINUX_CONFIG, bind_without_iommu
+from host import Failure
+from scenario import scenario
+
+XENSTORE = "xenstore-ls -f"
+
+
+def rangesets(host):
+    """What Xen lets each domain touch, by its debug key: lines of text."""
+    host.do("xl debug-keys q")
+    text = host.do("xl dmesg -c")
+    return re.findall(r"Rangesets belonging to domain \d+:|(?:Interrupts|I/O \w+) +\{.*\}", text)
+
+
+def ledger(host):
+    """Everything that an attach may leave behind."""
+    return {
+        "permissions": rangesets(host),
+        "xenstore": host.do(f"{XENSTORE} /libxl/pci; {XENSTORE} /tool;"
+                            f" {XENSTORE} /local/domain/0/backend | grep -v console; true"),
+        "sysfs": host.do(f"ls -l /sys/bus/pci/devices/{CARD}/driver | sed 's/.*->//';"
+                         " cat /sys/bus/pci/drivers/pciback/slots"
+                         " /sys/bus/pci/drivers/pciback/permissive; true"),
+    }
+
+
+def same(before, after):
+    for what, was in before.items():
+        if after[what] != was:
+            raise Failure(f"{what} not as before: was {was}, is {after[what]}")
+
+
+def start_peer(host, **config):
+    host.start("peer", **LINUX_CONFIG, e820_host=1, **config)
+    host.wait("peer", "^domu: up$")
+
+
+def works(host, since):
+    host.wait("peer", "^domu: pci .* 0x8086:0x10d3$", since=since)
+    host.wait("peer", r"^domu: eth0 works \(e1000e\)$", since=since)
+
+
+@scenario("xenpci-no-iommu", "xl pci-attach fails without IOMMU, xenpci attach works", tags="short",
+          qemu=E1000E, files=LINUX)
+def no_iommu(host):
+    bind_without_iommu(host, CARD)
+    start_peer(host)
+    before = ledger(host)
+    host.do(f"xl pci-attach peer {CARD}", fails=True, says="Operation not supported")
+    host.do(f"xenpci attach peer {CARD}", fails=True, says="or say --no-iommu")
+    # xl has left permissions behind; a detach of what is not attached takes them back.
+    host.do(f"xenpci detach peer {CARD}", says="does not have it")
+    same(before, ledger(host))
+    for _ in range(2):
+        since = len(host.guests["peer"])
+        host.do(f"xenpci attach --no-iommu peer {CARD}", says="1 device attached to domain 1")
+        works(host, since)
+        host.do(f"xenpci detach peer {CARD}", says="1 device detached from domain 1")
+        host.wait("peer", r"^domu: 0000:\S+ gone$", since=since)
+    same(before, ledger(host))

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * xenstore in memory: a sorted list of nodes. A transaction works on a copy, and its commit fails
+ * when somebody else has changed anything in between.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "world.h"
+
+#define NODES_MAX 512
+
+struct tree {
+	char *path[NODES_MAX], *value[NODES_MAX];
+	size_t count;
+};
+
+struct store {
+	unsigned int watches;
+};
+
+static struct tree tree, copy;
+static unsigned long generation, copy_generation, told;
+static uint32_t open_transaction, next_transaction = 1;
+
+static void tree_clear(struct tree *t)
+{
+	while (t->count) {
+		free(t->path[--t->count]);
+		free(t->value[t->count]);
+	}
+}
+
+static void tree_copy(struct tree *to, const struct tree *from)
+{
+	size_t i;
+
+	tree_clear(to);
+	for (i = 0; i < from->count; i++) {
+		to->path[i] = strdup(from->path[i]);
+		to->value[i] = strdup(from->value[i]);
+	}
+	to->count = from->count;
+}
+
+static size_t tree_find(const struct tree *t, const char *path)
+{
+	size_t i;
+
+	for (i = 0; i < t->count && strcmp(t->path[i], path) < 0; i++)
+		;
+	return i;
+}
+
+static bool tree_has(const struct tree *t, const char *path)
+{
+	size_t i = tree_find(t, path);
+
+	return i < t->count && !strcmp(t->path[i], path);
+}
+
+static void tree_put(struct tree *t, const char *path, const char *value)
+{
+	size_t i = tree_find(t, path);
+
+	if (tree_has(t, path)) {
+		free(t->value[i]);
+		t->value[i] = strdup(value);
+		return;
+	}
+	if (t->count == NODES_MAX)
+		abort();
+	memmove(&t->path[i + 1], &t->path[i], (t->count - i) * sizeof(t->path[0]));
+	memmove(&t->value[i + 1], &t->value[i], (t->count - i) * sizeof(t->value[0]));
+	t->path[i] = strdup(path);
+	t->value[i] = strdup(value);
+	t->count++;
+}
+
+/* With all parents, as xenstored does. */
+static void tree_write(struct tree *t, const char *path, const char *value)
+{
+	char *parent = strdup(path), *slash;
+
+	for (slash = strchr(parent + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (!tree_has(t, parent))
+			tree_put(t, parent, "");
+		*slash = '/';
+	}
+	free(parent);
+	tree_put(t, path, value);
+}
+
+static bool is_at_or_below(const char *path, const char *top)
+{
+	size_t length = strlen(top);
+
+	return !strncmp(path, top, length) && (!path[length] || path[length] == '/');
+}
+
+static void tree_remove(struct tree *t, const char *path)
+{
+	size_t i = 0;
+
+	while (i < t->count) {
+		if (!is_at_or_below(t->path[i], path)) {
+			i++;
+			continue;
+		}
+		free(t->path[i]);
+		free(t->value[i]);
+		t->count--;
+		memmove(&t->path[i], &t->path[i + 1], (t->count - i) * sizeof(t->path[0]));
+		memmove(&t->value[i], &t->value[i + 1], (t->count - i) * sizeof(t->value[0]));
+	}
+}
+
+void world_put_node(const char *path, const char *value)
+{
+	if (value)
+		tree_write(&tree, path, value);
+	else
+		tree_remove(&tree, path);
+	generation++;
+}
+
+const char *world_node(const char *path)
+{
+	return tree_has(&tree, path) ? tree.value[tree_find(&tree, path)] : NULL;
+}
+
+bool store_changed(void)
+{
+	bool changed = told != generation;
+
+	told = generation;
+	return changed;
+}
+
+void store_reset(void)
+{
+	tree_clear(&tree);
+	tree_clear(&copy);
+	open_transaction = 0;
+}
+
+void store_dump(FILE *file)
+{
+	size_t i;
+
+	for (i = 0; i < tree.count; i++)
+		fprintf(file, "%s = %s\n", tree.path[i], tree.value[i]);
+}
+
+/* ---- the seam ---- */
+
+struct store *store_open(void)
+{
+	return calloc(1, sizeof(struct store));
+}
+
+void store_close(struct store *store)
+{
+	open_transaction = 0;
+	free(store);
+}
+
+static struct tree *tree_of(uint32_t t)
+{
+	if (t && t != open_transaction)
+		abort();
+	return t ? &copy : &tree;
+}
+
+int store_begin(struct store *store, uint32_t *t)
+{
+	int err = world_call();
+
+	if (err)
+		return err;
+	if (open_transaction)
+		abort(); /* one at a time, and each is ended */
+	tree_copy(&copy, &tree);
+	copy_generation = generation;
+	*t = open_transaction = next_transaction++;
+	return 0;
+}
+
+int store_commit(struct store *store, uint32_t t)
+{
+	int err = world_call();
+
+	tree_of(t);
+	open_transaction = 0;
+	if (err)
+		return err;
+	if (world.conflicts) {
+		world.conflicts--;
+		return -EAGAIN;
+	}
+	if (copy_generation != generation)
+		return -EAGAIN;
+	tree_copy(&tree, &copy);
+	generation++;
+	return 0;
+}
+
+void store_abort(struct store *store, uint32_t t)
+{
+	world_call();
+	tree_of(t);
+	open_transaction = 0;
+}
+
+int store_read(struct store *store, uint32_t t, const char *path, char **value)
+{
+	struct tree *from = tree_of(t);
+	int err = world_call();
+
+	*value = NULL;
+	if (err)
+		return err;
+	if (!tree_has(from, path))
+		return -ENOENT;
+	*value = strdup(from->value[tree_find(from, path)]);
+	return 0;
+}
+
+int store_write(struct store *store, uint32_t t, const char *path, const char *value)
+{
+	int err = world_call();
+
+	if (err)
+		return err;
+	tree_write(tree_of(t), path, value);
+	generation += !t;
+	return 0;
+}
+
+int store_remove(struct store *store, uint32_t t, const char *path)
+{
+	int err = world_call();
+
+	if (err)
+		return err;
+	tree_remove(tree_of(t), path);
+	generation += !t;
+	return 0;
+}
+
+int store_folder(struct store *store, uint32_t t, const char *path, uint32_t owner, uint32_t reader)
+{
+	int err = world_call();
+
+	if (err)
+		return err;
+	tree_remove(tree_of(t), path);
+	tree_write(tree_of(t), path, "");
+	generation += !t;
+	return 0;
+}
+
+ssize_t store_list(struct store *store, uint32_t t, const char *path, char ***names)
+{
+	const struct tree *from = tree_of(t);
+	size_t i, length = strlen(path), count = 0;
+	int err = world_call();
+
+	if (err)
+		return err;
+	if (!tree_has(from, path))
+		return -ENOENT;
+	*names = calloc(NODES_MAX, sizeof(**names));
+	for (i = 0; i < from->count; i++)
+		if (is_at_or_below(from->path[i], path) && from->path[i][length] &&
+		    !strchr(from->path[i] + length + 1, '/'))
+			(*names)[count++] = strdup(from->path[i] + length + 1);
+	return (ssize_t)count;
+}
+
+int store_watch(struct store *store, const char *path)
+{
+	int err = world_call();
+
+	store->watches += !err;
+	return err;
+}
+
+int store_unwatch(struct store *store, const char *path)
+{
+	int err = world_call();
+
+	return err;
+}
+
+/* The others act while xenpci waits. Without a change time passes. */
+int store_wait(struct store *store, unsigned int milliseconds)
+{
+	int err = world_call();
+
+	if (err)
+		return err;
+	if (world.interrupted && !world.signal_taken) {
+		world.signal_taken = true;
+		return -EINTR;
+	}
+	world.clock += 1;
+	if (guest_act() || store_changed())
+		return 1;
+	world.clock += milliseconds;
+	return 0;
+}

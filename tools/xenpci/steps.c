@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which function takes which step and which takes it back. A step without the latter changes
+ * nothing that would have to be taken back.
+ */
+#include "steps.h"
+
+static const struct {
+	enum exit_status (*act)(struct run *run, const struct step *step);
+	enum exit_status (*undo)(struct run *run, const struct step *step);
+} functions[STEP_KINDS] = {
+	[STEP_NOTE] = {step_note, step_unnote},
+	[STEP_RESET] = {step_reset, NULL},
+	[STEP_ASSIGN] = {step_assign, step_deassign},
+	[STEP_MAP_LINE] = {step_map_line, step_unmap_line},
+	[STEP_ALLOW] = {step_allow, step_deny},
+	[STEP_PERMISSIVE] = {step_permissive, step_rebind},
+	[STEP_PUBLISH] = {step_publish, step_unpublish},
+	[STEP_CONNECT] = {step_connect, NULL},
+	[STEP_SETTLE] = {step_settle, NULL},
+	[STEP_MARK] = {step_mark, step_unmark},
+	[STEP_ARRIVE] = {step_arrive, NULL},
+	[STEP_UNPLUG] = {step_unplug, step_replug},
+	[STEP_RELEASE] = {step_release, NULL},
+	[STEP_WITHDRAW] = {step_withdraw, NULL},
+	[STEP_DENY] = {step_deny, NULL},
+	[STEP_UNMAP_LINE] = {step_unmap_line, NULL},
+	[STEP_QUIET] = {step_quiet, NULL},
+	[STEP_DEASSIGN] = {step_deassign, NULL},
+	[STEP_REBIND] = {step_rebind, NULL},
+	[STEP_FORGET] = {step_forget, NULL},
+};
+
+enum exit_status step_act(struct run *run, const struct step *step)
+{
+	return functions[step->kind].act(run, step);
+}
+
+enum exit_status step_undo(struct run *run, const struct step *step)
+{
+	return functions[step->kind].undo ? functions[step->kind].undo(run, step) : EXIT_DONE;
+}

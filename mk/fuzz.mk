@@ -6,7 +6,7 @@
 #   make fuzz-corpus             every input of every corpus, once
 #   make fuzz-merge T=pci        put what fuzzing found into the corpus, as little as covers it all
 
-FUZZ_TARGETS := e820 setup ranges p2m contiguous dma pci
+FUZZ_TARGETS := e820 setup ranges p2m contiguous dma pci xenstore
 FUZZ_SRC := $(addprefix tests/fuzz/,fuzz.c dma-oracle.c pci-hostile.c $(FUZZ_TARGETS:%=fuzz_%.c))
 FUZZ_CC := clang-14
 TIME ?= 30

@@ -66,7 +66,8 @@ bool xen_evtchn_upcall(unsigned int cpu, unsigned int budget);
 /*
  * Have @handler(@arg) called for the open port @port, on the CPU that Xen notifies for it (0 until
  * moved, but for timers and IPIs), from now on: the port is unmasked, and what came before counts.
- * -XEN_EBUSY: it has a handler; -XEN_EINVAL: no such port, or it is not open; -XEN_ENOMEM.
+ * -XEN_EBUSY: it has a handler; -XEN_EINVAL: no such port, or it is not open; -XEN_ENOMEM; what
+ * Xen refuses; -XEN_EIO: Xen says what cannot be.
  */
 int xen_evtchn_bind(evtchn_port_t port, unsigned int flags, void (*handler)(void *arg), void *arg);
 /* Mask the port and wait until its handler is not running; it will not be called again. Does not

@@ -55,6 +55,14 @@ static const struct documented {
 	{"xen_pirq_map_msi", "pirq.h", "ENODEV EBUSY EIO", true, NULL},
 	{"xen_pirq_map_msix", "pirq.h", "ENODEV ERANGE EBUSY EIO", true, NULL},
 	{"xen_pirq_bind", "pirq.h", "EINVAL EBUSY EEXIST EIO", true, NULL},
+	{"xen_evtchn_bind", "evtchn.h", "EBUSY EINVAL ENOMEM EIO", true, NULL},
+	{"xen_xs_init", "xenbus.h", "EBUSY ETIMEDOUT", false, "xen_evtchn_bind"},
+	{"xen_xs_read", "xenbus.h", "E2BIG EINVAL", false, NULL},
+	{"xen_xs_read_uint", "xenbus.h", "EINVAL", false, NULL},
+	{"xen_xs_list", "xenbus.h", "E2BIG EINVAL ENOMEM", false, NULL},
+	{"xen_xs_transaction", "xenbus.h", "EAGAIN", false, NULL},
+	{"xen_xs_watch", "xenbus.h", "EBUSY E2BIG ENOSPC", false, NULL},
+	{"xen_xenbus_write_state", "xenbus.h", "ENOENT EINVAL", false, "xen_xs_transaction"},
 };
 
 #define NR_OF(a) (sizeof(a) / sizeof((a)[0]))

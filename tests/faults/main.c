@@ -21,8 +21,8 @@
 #define NR_OF(a) (sizeof(a) / sizeof((a)[0]))
 
 static const struct scenario *const groups[] = {
-	dma_scenarios,	   exchange_scenarios, memory_scenarios,
-	balloon_scenarios, pci_scenarios,      pirq_scenarios,
+	dma_scenarios, exchange_scenarios, memory_scenarios,   balloon_scenarios,
+	pci_scenarios, pirq_scenarios,	   xenstore_scenarios,
 };
 
 /* What can fail, and what Xen says then. An allocation has one way to fail. */

@@ -4,13 +4,18 @@
 #   make unit T=swiotlb C=name  one case  make unit SAN=asan            under ASan and UBSan;
 #                                         also SAN=ubsan and SAN=tsan
 
-UNITS := ranges p2m p2m-publish mmu contiguous contiguous-refused e820 setup balloon swiotlb \
-	swiotlb-data swiotlb-sync swiotlb-full swiotlb-grow swiotlb-segment swiotlb-trim coherent dma dma-device dma-limits dma-sg dma-debug \
-	pci pci-bar pci-claims pci-express pci-faults pci-hostile pci-trees pirq pirq-faults \
-	evtchn evtchn-cpus evtchn-eoi grant grant-page grant-map xenbus xenbus-parse xenbus-watch xenbus-broken \
-	xenbus-late xenbus-restart liar format pages console-ring \
-	guest-drivers model model-device model-domain model-event model-exchange model-grant model-memory \
-	model-mmu model-pci model-pgtable model-port model-rules model-xenstore model-xs-link $(FRONT_UNITS)
+# A line an area.
+UNITS := ranges liar format pages console-ring guest-drivers
+UNITS += p2m p2m-publish mmu contiguous contiguous-refused e820 setup balloon
+UNITS += swiotlb swiotlb-data swiotlb-sync swiotlb-full swiotlb-grow swiotlb-segment swiotlb-trim
+UNITS += coherent dma dma-device dma-limits dma-sg dma-debug
+UNITS += pci pci-bar pci-claims pci-config pci-odd pci-report pci-express pci-faults pci-hostile
+UNITS += pci-trees pci-windows pirq pirq-faults
+UNITS += evtchn evtchn-cpus evtchn-eoi grant grant-page grant-map
+UNITS += xenbus xenbus-parse xenbus-watch xenbus-broken xenbus-late xenbus-restart
+UNITS += model model-device model-domain model-event model-exchange model-grant model-memory
+UNITS += model-mmu model-pci model-pgtable model-port model-rules model-xenstore model-xs-link
+UNITS += $(FRONT_UNITS)
 # Those of xenpci (mk/xenpci.mk), which neither the library nor the model is linked into.
 XENPCI_UNITS := xenpci-text xenpci-map xenpci-check xenpci-attach
 MODEL_SRC := $(addprefix tests/model/,argument.c breach.c buddy.c check.c device.c dma.c domain.c \

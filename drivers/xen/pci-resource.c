@@ -160,12 +160,11 @@ static int move_window(struct xen_pci_dev *bridge, unsigned int index,
 
 int xen_pci_refresh_windows(struct xen_pci_dev *bridge)
 {
-	bool moved = false;
+	int rc;
 
 	for (unsigned int i = XEN_PCI_RES_WINDOW_INDEX; i < XEN_PCI_NR_RES; i++) {
 		struct xen_pci_resource new, *res = &bridge->res[i];
 		const char *why;
-		int rc;
 
 		rc = xen_pci_read_window(bridge, i, &new, &why);
 		if (rc)
@@ -180,12 +179,16 @@ int xen_pci_refresh_windows(struct xen_pci_dev *bridge)
 		    (!xen_pci_claimable(res) ||
 		     res->flags & (XEN_PCI_RES_CLAIMED | XEN_PCI_RES_CONFLICT)))
 			continue;
-		moved = true;
+		bridge->retry = true;
 		rc = move_window(bridge, i, &new, why);
 		if (rc)
 			return rc;
 	}
-	return moved ? retry_conflicts(bridge) : 0;
+	if (!bridge->retry)
+		return 0;
+	rc = retry_conflicts(bridge);
+	bridge->retry = rc;
+	return rc;
 }
 
 int xen_pci_add_aperture(struct xen_pci_host *host, uint64_t start, uint64_t size)

@@ -136,11 +136,12 @@ struct xen_pci_dev {
 	bool known_to_xen;		/* PHYSDEVOP_pci_device_add succeeded */
 	bool is_virtfn;			/* SR-IOV virtual function */
 	bool followed;			/* a bridge whose bus numbers make sense */
-	struct xen_pci_sriov *sriov;	/* private: what a physical function's VFs look like */
-	uint16_t nr_messages;		/* private to pirq.c: bound MSI and MSI-X PIRQs */
-	struct xen_pirq *messages;	/* private to pirq.c: mapped MSI and MSI-X PIRQs */
-	bool intx_was_on;		/* private to pirq.c: give INTx back when they are gone */
-	int msi_pirq;			/* private to pirq.c: the first of the vectors of MSI; -1 */
+	bool retry;		     /* private: its windows moved, conflicts are to be retried */
+	struct xen_pci_sriov *sriov; /* private: what a physical function's VFs look like */
+	uint16_t nr_messages;	     /* private to pirq.c: bound MSI and MSI-X PIRQs */
+	struct xen_pirq *messages;   /* private to pirq.c: mapped MSI and MSI-X PIRQs */
+	bool intx_was_on;	     /* private to pirq.c: give INTx back when they are gone */
+	int msi_pirq;		     /* private to pirq.c: the first of the vectors of MSI; -1 */
 	struct xen_pci_resource res[XEN_PCI_NR_RES];
 };
 

@@ -27,7 +27,8 @@ CALL = re.compile(r"(?<=\t)\w+\(")
 IF = re.compile(r"\bif \(")
 # Text and what only reports is no check of anything; our own assertions are tested by themselves.
 BLANK = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])+\'', re.S)
-REPORTS = re.compile(r"\b(?:XEN_ASSERT|xen_port_log)\(")
+REPORTS = re.compile(
+    r"\b(?:XEN_ASSERT|xen_port_log|xen_pci_resource_name|xen_pci_log_unreachable)\(")
 
 
 def closing(text, start):

@@ -249,6 +249,68 @@ static void blind_without_memory(void)
 	dma_stop();
 }
 
+/* Maps and lists that fail are nobody's; a list of pieces without memory for one goes blind whole.
+ */
+static void what_failed_is_not_recorded(void)
+{
+	struct xen_dma_sg sg[3];
+	struct model_allocs held;
+	dma_addr_t dma;
+
+	start(64);
+	held = model_allocs();
+	ck_assert(xen_dma_mapping_error(
+		xen_dma_map_page(&dev, mk_pfn(1 << 20), 0, 100, XEN_DMA_TO_DEVICE, 0)));
+	for (unsigned int i = 0; i < 3; i++)
+		sg[i] = (struct xen_dma_sg){.pfn = mk_pfn(1 << 20), .length = 100};
+	ck_assert_int_lt(xen_dma_map_sg(&dev, sg, 3, XEN_DMA_TO_DEVICE, 0), 0);
+	model_fail(MODEL_ALLOC, 1, 0);
+	model_reserve_below(52);
+	ck_assert_ptr_null(xen_dma_alloc_coherent(&dev, 4096, &dma));
+	model_reserve_below(0);
+	model_fail(MODEL_ALLOC, 0, 0);
+	ck_assert_uint_eq(model_allocs().objects, held.objects);
+	ck_assert_uint_eq(xen_dma_debug_breaches(&dev), 0);
+	/* Each but the first piece has its record when memory runs out. */
+	for (unsigned int i = 0; i < 3; i++)
+		sg[i] = (struct xen_dma_sg){.pfn = xen_port_virt_to_pfn(buf + i * 8192),
+					    .length = 100};
+	model_fail(MODEL_ALLOC, 3, 0);
+	ck_assert_int_gt(xen_dma_map_sg(&dev, sg, 3, XEN_DMA_TO_DEVICE, 0), 0);
+	model_fail(MODEL_ALLOC, 0, 0);
+	ck_assert_uint_eq(model_allocs().objects, held.objects);
+	ck_assert_ptr_nonnull(strstr(model_last_log(), "checks no more"));
+	xen_dma_unmap_sg(&dev, sg, 3, XEN_DMA_TO_DEVICE, 0);
+	stop();
+}
+
+/* The pieces of a list are bytes that the CPU side of another mapping may meet. */
+static void lists_meet_mappings(void)
+{
+	struct xen_dma_sg sg[2];
+	dma_addr_t dma;
+
+	for (unsigned int meets = 0; meets < 3; meets++) {
+		start(64);
+		for (unsigned int i = 0; i < 2; i++)
+			sg[i] = (struct xen_dma_sg){.pfn = xen_port_virt_to_pfn(buf + i * 8192),
+						    .offset = 1000,
+						    .length = 100};
+		ck_assert_int_eq(xen_dma_map_sg(&dev, sg, 2, XEN_DMA_FROM_DEVICE, 0), 2);
+		/* Beside the second piece, its last byte, its first. */
+		dma = dmap(buf + 8192 +
+				   (meets == 0	 ? 1100
+				    : meets == 1 ? 1099
+						 : 900),
+			   meets == 2 ? 101 : 50, XEN_DMA_FROM_DEVICE);
+		ck_assert_uint_eq(xen_dma_debug_breaches(&dev), meets ? 1 : 0);
+		xen_dma_unmap(&dev, dma, meets == 2 ? 101 : 50, XEN_DMA_FROM_DEVICE, 0);
+		xen_dma_unmap_sg(&dev, sg, 2, XEN_DMA_FROM_DEVICE, 0);
+		ck_assert_uint_eq(xen_dma_debug_breaches(&dev), meets ? 1 : 0);
+		stop();
+	}
+}
+
 static const struct unit_case cases[] = {
 	{"right use is not accused, direct", right_use_direct},
 	{"right use is not accused, bounced", right_use_bounced},
@@ -260,6 +322,8 @@ static const struct unit_case cases[] = {
 	{"freeing wrongly is a breach", bad_frees},
 	{"leaks are breaches", leaks},
 	{"without memory it goes blind and says so", blind_without_memory},
+	{"what failed is not recorded", what_failed_is_not_recorded},
+	{"pieces of lists meet other mappings", lists_meet_mappings},
 };
 
 UNIT_MAIN("dma-debug", cases)

@@ -197,6 +197,7 @@ static void mmio_up_to_the_mask(void)
 					   XEN_DMA_ATTR_MMIO),
 			  0xffffffff);
 	refused(&dev, bar, 0, 4097, XEN_DMA_ATTR_MMIO, -XEN_ERANGE);
+	refused(&dev, bar, 0, 0, XEN_DMA_ATTR_MMIO, -XEN_EINVAL);
 	refused(&dev, bar, 4096, 1, XEN_DMA_ATTR_MMIO, -XEN_ERANGE);
 	ck_assert_int_eq(xen_p2m_identity_remove(bar, 2), 0);
 	allocs_at_start = model_allocs();

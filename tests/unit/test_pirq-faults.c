@@ -234,6 +234,23 @@ static void map_reads_fail(void)
 	finish(&host, &before);
 }
 
+/* A line whose channel does not close: nothing of a message's is forgotten. */
+static void line_does_not_close(void)
+{
+	struct evtchn_close close;
+	struct xen_pirq pirq;
+
+	begin_with(nvme());
+	ck_assert_int_eq(xen_pirq_map_gsi(&pirq, 23, true), 0);
+	ck_assert_int_eq(xen_pirq_bind(&pirq, true, count, &calls), 0);
+	close.port = pirq.port;
+	model_fail(MODEL_EVENT_CHANNEL_OP, 1, -XEN_EPERM);
+	xen_pirq_release(&pirq);
+	ck_assert_uint_eq(model_log_lines(XEN_LOG_ERROR), 1);
+	ck_assert_int_eq(hypercall_event_channel_op(EVTCHNOP_close, &close), 0);
+	finish(&host, &before);
+}
+
 static const struct unit_case cases[] = {
 	{"a read that fails is no mapping", map_reads_fail},
 	{"a PHYSDEVOP that fails leaves nothing", physdev_fails},
@@ -242,6 +259,7 @@ static const struct unit_case cases[] = {
 	{"a bind that fails leaves nothing", binding_fails},
 	{"a handler that cannot be set leaves nothing", handler_fails},
 	{"config accesses that fail leave nothing", config_fails},
+	{"a line whose channel does not close", line_does_not_close},
 };
 
 UNIT_MAIN("pirq-faults", cases)

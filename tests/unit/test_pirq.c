@@ -221,6 +221,120 @@ static void moved_bar(void)
 	finish(&host, &before);
 }
 
+/* What Xen is asked: the last of each. */
+static struct physdev_map_pirq asked;
+static uint32_t asked_flags;
+
+static void listen(struct model_lie_call *call)
+{
+	if (call->done)
+		return;
+	if (call->kind == MODEL_PHYSDEV_OP && call->cmd == PHYSDEVOP_map_pirq)
+		memcpy(&asked, call->arg, sizeof(asked));
+	if (call->kind == MODEL_EVENT_CHANNEL_OP && call->cmd == EVTCHNOP_bind_pirq)
+		asked_flags = ((struct evtchn_bind_pirq *)call->arg)->flags;
+}
+
+static void what_xen_is_asked(void)
+{
+	struct model_pci_function f = nvme();
+	struct xen_pirq pirq, zero;
+
+	begin(&host, &before);
+	host.segment = 2;
+	f.addr.segment = 2;
+	f.addr.bus = 5;
+	plug(f);
+	ck_assert_int_eq(xen_pci_add(&host, f.addr, NULL, &dev), 0);
+	model_lie(listen);
+	ck_assert_int_eq(xen_pirq_map_msi(&pirq, dev), 0);
+	ck_assert_uint_eq((uint32_t)asked.bus, 2u << 16 | 5);
+	ck_assert_int_eq(asked.devfn, f.addr.devfn);
+	ck_assert_int_eq(xen_pirq_bind(&pirq, false, count, &calls), 0);
+	ck_assert_uint_eq(asked_flags, 0);
+	xen_pirq_release(&pirq);
+	/* GSI 0, and PIRQ 0, are as good as any. */
+	ck_assert_int_eq(xen_pirq_map_gsi(&zero, 0, false), 0);
+	ck_assert_int_eq(zero.pirq, 0);
+	ck_assert_int_eq(xen_pirq_bind(&zero, true, count, &calls), 0);
+	ck_assert_uint_eq(asked_flags, BIND_PIRQ__WILL_SHARE);
+	model_lie(NULL);
+	xen_pirq_release(&zero);
+	memset(&zero, 0xff, sizeof(zero));
+	ck_assert_int_eq(xen_pirq_from_backend(&zero, 0), 0);
+	ck_assert_int_eq(zero.pirq, 0);
+	ck_assert_uint_eq(zero.port, 0);
+	ck_assert(!zero.mapped && !zero.enabled);
+	finish(&host, &before);
+}
+
+/* A table that fills its BAR, and capabilities at the end of the space for them. */
+static void tables_and_capabilities_at_the_end(void)
+{
+	static const struct {
+		uint8_t pos;
+		int rc;
+	} table[] = {{0xf4, 0}, {0xf8, -XEN_ENODEV}};
+	struct model_pci_function f = nvme();
+	struct xen_pirq pirq;
+	uint8_t *raw;
+
+	f.bar[0].size = 0x1000;
+	f.msix_entries = 256;
+	begin_with(f);
+	ck_assert_int_eq(xen_pirq_map_msix(&pirq, dev, 255), 0);
+	xen_pirq_release(&pirq);
+	raw = model_pci_raw(f.addr);
+	raw[4] &= ~2;
+	ck_assert_int_eq(xen_pirq_map_msix(&pirq, dev, 0), -XEN_ENODEV);
+	raw[4] |= 2;
+	for (unsigned int i = 0; i < 2; i++) {
+		uint8_t cap[8];
+
+		memcpy(cap, raw + MSIX_CAP, 8);
+		memcpy(raw + table[i].pos, cap, 8);
+		raw[table[i].pos + 1] = 0;
+		raw[0x34] = table[i].pos;
+		ck_assert_int_eq(xen_pirq_map_msix(&pirq, dev, 0), table[i].rc);
+		if (!table[i].rc)
+			xen_pirq_release(&pirq);
+	}
+	finish(&host, &before);
+}
+
+/* Of a hypervisor that says that a message needs no EOI. */
+static void needs_none(struct model_lie_call *call)
+{
+	if (call->kind == MODEL_PHYSDEV_OP && call->cmd == PHYSDEVOP_irq_status_query && call->done)
+		((struct physdev_irq_status_query *)call->arg)->flags &= ~XENIRQSTAT_needs_eoi;
+}
+
+/* Two entries: the line is the device's again when both are gone. */
+static void line_comes_back(void)
+{
+	struct xen_pirq pirq[2];
+	uint64_t physdev;
+
+	begin_with(nvme());
+	ck_assert(!intx_is_off());
+	model_lie(needs_none);
+	for (unsigned int i = 0; i < 2; i++) {
+		ck_assert_int_eq(xen_pirq_map_msix(&pirq[i], dev, i), 0);
+		ck_assert_int_eq(xen_pirq_bind(&pirq[i], false, count, &calls), 0);
+		ck_assert(intx_is_off());
+	}
+	physdev = model_calls(MODEL_PHYSDEV_OP);
+	model_event(pirq[0].port);
+	ck_assert_uint_eq(calls, 1);
+	ck_assert_uint_eq(model_calls(MODEL_PHYSDEV_OP), physdev);
+	model_lie(NULL);
+	xen_pirq_release(&pirq[0]);
+	ck_assert(intx_is_off());
+	xen_pirq_release(&pirq[1]);
+	ck_assert(!intx_is_off());
+	finish(&host, &before);
+}
+
 static const struct unit_case cases[] = {
 	{"a line gets an EOI after each event and can be used again", line},
 	{"XSA-461: a line that two devices share has one channel", shared_line},
@@ -231,6 +345,9 @@ static const struct unit_case cases[] = {
 	{"a message that is taken is not mapped again (XSA-157)", taken_messages},
 	{"without a usable capability there are no messages", no_messages},
 	{"XSA-337: the table's place is not read again", moved_bar},
+	{"Xen is asked for what is meant", what_xen_is_asked},
+	{"tables and capabilities may end with their space", tables_and_capabilities_at_the_end},
+	{"the line comes back with the last message", line_comes_back},
 };
 
 UNIT_MAIN("pirq", cases)

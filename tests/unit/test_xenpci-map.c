@@ -297,6 +297,7 @@ static void hostile_shared_info(void)
 		{1000, L4 << 12, 0xffff87fffffff000ULL, 0, 0, "p2m-address"},
 		{1000, L4 << 12, LIST_ADDRESS, 1, 0, "p2m-changing"},
 		{1000, 0, 0, 0, 0, "p2m-none"},
+		{0, 0, 0, 0, 0, "p2m-none"},
 		{1000, 0, 0, 0, ~0ULL, "p2m-root"},
 		{1000, 0, 0, 0, FRAMES, "p2m-root"},
 		{(1ULL << 27) + 1, 0, 0, 0, TREE_TOP, "p2m-root"},

@@ -96,10 +96,6 @@ static enum exit_status use_tree(struct p2m_view *view, const struct published *
 				 struct report *report)
 {
 	view->root = published->tree;
-	if (!published->tree)
-		return report_error(report, EXIT_UNDONE, "p2m-none",
-				    "the guest has not published its P2M|p2m_cr3 and "
-				    "pfn_to_mfn_frame_list_list are 0|wait until its kernel is up");
 	if (!is_frame(view, view->root) || view->entries > TREE_MAX_ENTRIES)
 		return report_error(report, EXIT_UNDONE, "p2m-root",
 				    "the guest's frame list makes no sense|%" PRIu64
@@ -149,6 +145,10 @@ enum exit_status p2m_open(struct p2m_view *view, struct guest *guest, uint32_t d
 				    "the shared info page of domain %" PRIu32
 				    " cannot be read|frame %#" PRIx64 ": %s",
 				    domain, view->info.shared_info, strerror(-err));
+	if (!published.cr3 && !published.tree)
+		return report_error(report, EXIT_UNDONE, "p2m-none",
+				    "the guest has not published its P2M|p2m_cr3 and "
+				    "pfn_to_mfn_frame_list_list are 0|wait until its kernel is up");
 	if (!published.max_pfn || published.max_pfn > P2M_MAX_ENTRIES)
 		return report_error(
 			report, EXIT_UNDONE, "p2m-size",

@@ -21,6 +21,12 @@ $(DOM0)/attach: tests/dom0/attach.c $(DOM0_TREE)/.packages
 		$(addprefix $(DOM0_LIBS)/,libxenctrl.so.4.17 libxenstore.so.4) \
 		-Wl,--allow-shlib-undefined
 
+# Preloaded into xenpci to kill it.
+$(DOM0)/killat.so: tests/dom0/killat.c
+	@$(if $(Q),printf '  CC      %s\n' '$@')
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(BASE_CFLAGS) -D_GNU_SOURCE -Wno-missing-prototypes $(CFLAGS) -fPIC -shared -o $@ $<
+
 $(DOM0)/dom0.cpio: $(DOM0)/attach $(HOST)/xenpci $(DOM0_INIT) $(DOM0_TREE)/.packages
 	@$(if $(Q),printf '  IMAGE   %s\n' '$@')
 	$(Q)tests/dom0/mkimage.sh $(DOM0_TREE) $(DOM0) $(DOM0)/attach $(HOST)/xenpci
@@ -30,7 +36,7 @@ dom0-list: ## the dom0 scenarios
 	@tests/dom0/run.py list
 
 .PHONY: dom0-check
-dom0-check: $(DOM0)/dom0.cpio $(O)/guest.elf $(O)/kernel-test.elf \
+dom0-check: $(DOM0)/dom0.cpio $(DOM0)/killat.so $(O)/guest.elf $(O)/kernel-test.elf \
 	$(O)/host/conformance setup-xen ## scenarios with a Linux dom0; B=name, TAG=short
 	$(Q)$(BOOT_ENV) tests/dom0/run.py $(if $(B),run $(B),all $(TAG))
 

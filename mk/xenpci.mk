@@ -5,10 +5,10 @@
 # tests replace by fakes of their own.
 
 XENPCI_CORE := $(addprefix tools/xenpci/,bdf.c number.c memory.c finding.c device.c owner.c names.c \
-	context.c list.c attached.c p2m-view.c space.c map.c map-scale.c map-text.c map-json.c \
+	context.c list.c p2m-view.c space.c map.c map-scale.c map-text.c map-json.c \
 	map-svg.c map-command.c facts.c gather.c check-device.c check-memory.c \
 	check-command.c explain.c use.c backend.c backend-change.c grants.c record.c situation.c \
-	conflict.c pciback.c plan.c plan-attach.c plan-detach.c run.c run-wait.c steps.c \
+	conflict.c pciback.c plan.c judge.c plan-attach.c plan-detach.c run.c run-wait.c steps.c \
 	steps-device.c steps-xen.c steps-note.c steps-guest.c attach.c lock.c)
 XENPCI_SEAMS := $(addprefix tools/xenpci/,files.c store.c hv.c hv-query.c guest.c quiet.c interrupt.c)
 XENPCI_SRC := $(XENPCI_CORE) $(XENPCI_SEAMS) tools/xenpci/main.c

@@ -58,8 +58,11 @@ def xenpci_look(host):
     if {bar["device"] for bar in shown["bars"]} != {CARD}:
         raise Failure(f"the map shows BARs of other devices: {shown['bars']}")
     # The driver has exchanged memory for its bounce buffers and rings by now, and lost none.
-    expect(host, f"check {VGA}", ["no-reset"])
-    expect(host, f"check {VGA} peer", ["bar-over-ram", "no-reset"], 4)
+    taken = ["no-iommu", "no-reset", "not-assignable"]
+    expect(host, f"check {VGA}", taken, 4)
+    expect(host, f"check {VGA} peer", ["bar-over-ram", *taken], 4)
+    expect(host, f"check {CARD} peer", ["no-iommu", "no-msi", "reset-pm"], 4)
+    expect(host, f"check --no-iommu {CARD} peer", ["no-iommu", "no-msi", "reset-pm"])
     host.do(f"xenpci explain {CARD}", says=r"MSI-X, 5 vectors")
     host.do("xenpci map 0", fails=True, says="domain 0|not")
     for wrong in ("map", "map nobody", "map --svg --json peer", f"check {CARD} nobody",

@@ -11,6 +11,7 @@
 #include "context.h"
 #include "explain.h"
 #include "gather.h"
+#include "judge.h"
 #include "memory.h"
 #include "use.h"
 
@@ -119,10 +120,22 @@ static void show(struct context *context, const struct request *request, const s
 		fprintf(context->out, "%s: nothing is in the way\n", BDF_STR(facts->device->bdf));
 }
 
-static enum exit_status look(struct context *context, const struct request *request,
-			     const struct devices *devices)
+/* What would forbid an attach: with a domain all of it, without one what is about the device. */
+static void judge(const struct request *request, const struct situation *situation,
+		  struct report *report)
 {
-	const struct device *device = devices_find(devices, request->bdf);
+	const struct wish wish = {.backend = {.bdf = request->bdf}, .no_reset = true};
+
+	if (request->has_domain)
+		judge_domain(situation, report);
+	judge_device(situation, &wish, 1, &wish, report);
+	judge_iommu(situation, request->no_iommu, report);
+}
+
+static enum exit_status look(struct context *context, const struct request *request,
+			     const struct situation *situation)
+{
+	const struct device *device = devices_find(&situation->devices, request->bdf);
 	struct facts *facts = memory_grow(NULL, 1, sizeof(*facts));
 	struct report found = {0};
 	enum exit_status status;
@@ -132,9 +145,9 @@ static enum exit_status look(struct context *context, const struct request *requ
 		return report_error(&context->report, EXIT_UNKNOWN, "no-device",
 				    "%s: no such device||xenpci list", BDF_STR(request->bdf));
 	}
-	status = facts_gather(context, devices, device,
-			      request->has_domain ? &request->domain : NULL, facts);
+	status = facts_gather(context, situation, device, request->has_domain, facts);
 	if (!status) {
+		judge(request, situation, &found);
 		check_use(context, device, &found);
 		check_all(facts, &found);
 		show(context, request, facts, &found);
@@ -148,19 +161,18 @@ static enum exit_status look(struct context *context, const struct request *requ
 
 static enum exit_status run(struct context *context, const char *command, int argc, char **argv)
 {
-	struct request request = {.command = command};
+	struct request request = {.command = command, .domain = JUDGE_NO_DOMAIN};
 	enum exit_status status = parse(context, argc, argv, &request);
-	struct devices devices;
+	struct situation *situation;
 
 	if (status)
 		return status;
-	if (!context_files(context))
-		return EXIT_HOST;
-	status = devices_read(context->files, &devices, &context->report);
-	if (status)
-		return status;
-	status = look(context, &request, &devices);
-	devices_free(&devices);
+	situation = memory_grow(NULL, 1, sizeof(*situation));
+	status = situation_read(context, request.domain, situation);
+	if (!status)
+		status = look(context, &request, situation);
+	situation_free(situation);
+	free(situation);
 	return status;
 }
 

@@ -136,7 +136,7 @@ void check_assign(const struct facts *facts, struct report *report)
 			     "passthrough=\"enabled\" "
 			     "(or with a device in pci=) in its configuration",
 			     facts->domain);
-	else if (facts->can_assign == -EINVAL)
+	else if (facts->can_assign == -EINVAL && !facts->attached)
 		report_error(
 			report, EXIT_BUSY, "not-free",
 			"Xen does not give %s away|a domain has it, or Xen was never told of it|"

@@ -44,6 +44,7 @@ struct facts {
 	bool has_domain; /* one was named; what follows is about it */
 	uint32_t domain;
 	bool pv;	/* it exists and is PV */
+	bool attached;	/* it has the device */
 	int can_assign; /* hv_can_assign(); 0 if not asked */
 	bool p2m_known;
 	uint64_t p2m_entries;

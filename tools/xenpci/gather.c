@@ -5,9 +5,9 @@
  */
 #include "gather.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "judge.h"
 #include "memory.h"
 
 #define LOW_BITS 32
@@ -27,22 +27,16 @@ static void gather_reserved(struct hv *hv, struct facts *facts)
 	}
 }
 
-static enum exit_status gather_host(struct context *context, struct facts *facts)
+static enum exit_status gather_host(struct context *context, const struct situation *situation,
+				    struct facts *facts)
 {
 	struct hv *hv = context_hv(context);
-	struct hv_host host;
 	ssize_t count;
-	int err;
 
 	if (!hv)
 		return EXIT_HOST;
-	err = hv_host(hv, &host);
-	if (err)
-		return report_error(&context->report, EXIT_HOST, "no-host-info",
-				    "Xen does not describe the host|%s|run this as root in dom0",
-				    strerror(-err));
 	facts->xen = true;
-	facts->iommu = host.iommu;
+	facts->iommu = situation->host.iommu;
 	count = hv_memory_map(hv, facts->map, FACTS_MAP);
 	facts->maps = count < 0 ? 0 : (size_t)count;
 	facts->low_known = !hv_free_below(hv, LOW_BITS, &facts->low_free);
@@ -76,35 +70,31 @@ static void gather_p2m(struct facts *facts)
 	free(view);
 }
 
-static void gather_domain(struct context *context, struct facts *facts)
+static void gather_domain(struct context *context, const struct situation *situation,
+			  struct facts *facts)
 {
-	struct hv_domain info;
-
-	if (hv_domain(context->hv, facts->domain, &info))
-		return;
-	facts->pv = info.pv && facts->domain;
+	facts->has_domain = true;
+	facts->domain = situation->domain;
+	facts->pv = situation->exists && situation->info.pv && facts->domain;
 	if (!facts->pv)
 		return;
+	facts->attached = judge_attached(situation, facts->device->bdf);
 	if (facts->iommu)
 		facts->can_assign =
 			hv_can_assign(context->hv, facts->domain, bdf_sbdf(facts->device->bdf));
 	gather_p2m(facts);
 }
 
-enum exit_status facts_gather(struct context *context, const struct devices *devices,
-			      const struct device *device, const uint32_t *domain,
-			      struct facts *facts)
+enum exit_status facts_gather(struct context *context, const struct situation *situation,
+			      const struct device *device, bool has_domain, struct facts *facts)
 {
 	enum exit_status status;
 
 	memset(facts, 0, sizeof(*facts));
 	facts->device = device;
-	facts->devices = devices;
-	status = gather_host(context, facts);
-	if (status || !domain)
-		return status;
-	facts->has_domain = true;
-	facts->domain = *domain;
-	gather_domain(context, facts);
-	return EXIT_DONE;
+	facts->devices = &situation->devices;
+	status = gather_host(context, situation, facts);
+	if (!status && has_domain)
+		gather_domain(context, situation, facts);
+	return status;
 }

@@ -8,10 +8,13 @@
 
 #include "context.h"
 #include "facts.h"
+#include "situation.h"
 
-/* devices and device stay the caller's and are kept in facts. domain: NULL for none. */
-enum exit_status facts_gather(struct context *context, const struct devices *devices,
-			      const struct device *device, const uint32_t *domain,
-			      struct facts *facts);
+/*
+ * device is one of the situation's, which stays the caller's and is kept in facts. With has_domain
+ * the situation's domain is asked about too.
+ */
+enum exit_status facts_gather(struct context *context, const struct situation *situation,
+			      const struct device *device, bool has_domain, struct facts *facts);
 
 #endif

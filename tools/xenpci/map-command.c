@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include "attached.h"
+#include "backend.h"
 #include "context.h"
 #include "device.h"
 #include "map.h"
@@ -59,25 +59,24 @@ static void read_name(struct context *context, struct map *map)
 static enum exit_status read_devices(struct context *context, struct map *map)
 {
 	struct files *files = context_files(context);
-	struct bdf bdf[ATTACHED_MAX];
-	ssize_t count, i;
+	struct backend *backend = memory_grow(NULL, 1, sizeof(*backend));
+	enum exit_status status = EXIT_DONE;
+	struct device device;
+	size_t i;
+	int err;
 
-	if (!files)
-		return EXIT_HOST;
-	count = attached_read(context->store, map->domain, bdf);
-	if (count < 0)
-		return report_error(&context->report, EXIT_HOST, "no-backend-nodes",
-				    "xenstore does not tell the domain's devices|%s|",
-				    strerror((int)-count));
-	for (i = 0; i < count; i++) {
-		struct device device;
-		enum exit_status status = device_read(files, bdf[i], &device, &context->report);
-
-		if (status)
-			return status;
-		map_add_device(map, &device);
+	err = backend_read(context->store, 0, map->domain, backend, NULL);
+	if (err)
+		status = report_error(&context->report, EXIT_HOST, "no-backend-nodes",
+				      "xenstore does not tell the domain's devices|%s|",
+				      strerror(-err));
+	for (i = 0; !status && files && i < backend->count; i++) {
+		status = device_read(files, backend->function[i].bdf, &device, &context->report);
+		if (!status)
+			map_add_device(map, &device);
 	}
-	return EXIT_DONE;
+	free(backend);
+	return files ? status : EXIT_HOST;
 }
 
 static enum exit_status read_p2m(struct context *context, struct map *map, struct guest *guest)

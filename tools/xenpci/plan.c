@@ -9,6 +9,16 @@
 #include <string.h>
 #include "memory.h"
 
+const struct wish *wish_find(const struct wish *wish, size_t count, struct bdf bdf)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (bdf_equal(wish[i].backend.bdf, bdf))
+			return &wish[i];
+	return NULL;
+}
+
 struct plan_device *plan_add_device(struct plan *plan, struct bdf bdf)
 {
 	struct plan_device *device;

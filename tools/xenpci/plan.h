@@ -96,7 +96,8 @@ const char *plan_describe(const struct plan *plan, const struct step *step, char
 void plan_print(const struct plan *plan, FILE *file);
 json_t *plan_json(const struct plan *plan);
 
-/* For the makers of plans. */
+/* For the makers of plans. The wish for a device, NULL if there is none. */
+const struct wish *wish_find(const struct wish *wish, size_t count, struct bdf bdf);
 struct plan_device *plan_add_device(struct plan *plan, struct bdf bdf);
 void plan_add_step(struct plan *plan, enum step_kind kind, size_t device);
 void plan_add_grant_step(struct plan *plan, enum step_kind kind, size_t device, struct grant grant);

@@ -8,8 +8,9 @@ XENPCI_CORE := $(addprefix tools/xenpci/,bdf.c number.c memory.c finding.c devic
 	context.c list.c p2m-view.c space.c map.c map-scale.c map-text.c map-json.c \
 	map-svg.c map-command.c facts.c gather.c check-device.c check-memory.c \
 	check-command.c explain.c use.c backend.c backend-change.c grants.c record.c situation.c \
-	conflict.c pciback.c plan.c judge.c plan-attach.c plan-detach.c run.c run-wait.c steps.c \
-	steps-device.c steps-xen.c steps-note.c steps-guest.c attach.c lock.c)
+	conflict.c pciback.c plan.c judge.c plan-attach.c plan-detach.c run.c run-wait.c \
+	steps.c steps-device.c steps-xen.c steps-note.c steps-guest.c steps-driver.c attach.c lock.c \
+	policy.c plan-assignable.c assignable.c status.c status-judge.c)
 XENPCI_SEAMS := $(addprefix tools/xenpci/,files.c store.c hv.c hv-query.c guest.c quiet.c interrupt.c)
 XENPCI_SRC := $(XENPCI_CORE) $(XENPCI_SEAMS) tools/xenpci/main.c
 XENPCI_LIBS := xencontrol xenforeignmemory xenstore libpci jansson
@@ -38,4 +39,4 @@ $(HOST)/test_xenpci-%: $(HOST)/tests/unit/test_xenpci-%.o $(HOST)/libxenpci.a
 
 # Those two read a tree of files by the real seam.
 $(HOST)/test_xenpci-map $(HOST)/test_xenpci-check: $(call host_obj,tools/xenpci/files.c)
-$(HOST)/test_xenpci-attach: $(call host_obj,$(XENPCI_WORLD))
+$(addprefix $(HOST)/test_xenpci-,attach refuse assignable status): $(call host_obj,$(XENPCI_WORLD))

@@ -12,10 +12,9 @@
 #include "xenpci/interrupt.h"
 
 const struct command commands[] = {
-	{"list", "", "", run_list},
-	{"attach", "", "", run_attach},
-	{"detach", "", "", run_detach},
-	{0},
+	{"list", "", "", run_list},	{"assignable", "", "", run_assignable},
+	{"status", "", "", run_status}, {"attach", "", "", run_attach},
+	{"detach", "", "", run_detach}, {0},
 };
 
 struct world world;

@@ -6,6 +6,7 @@
 #include "finding.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include "memory.h"
@@ -38,6 +39,17 @@ static void split(char *text, const char *format, char *parts[3])
 		}
 }
 
+static bool is_known(const struct report *report, const char *id, char *const parts[3])
+{
+	const struct finding *finding;
+
+	for (finding = report->findings; finding < report->findings + report->count; finding++)
+		if (!strcmp(finding->id, id) && !strcmp(finding->cause, parts[0]) &&
+		    !strcmp(finding->evidence, parts[1]) && !strcmp(finding->next, parts[2]))
+			return true;
+	return false;
+}
+
 static void add(struct report *report, struct finding finding, const char *format, va_list args)
 {
 	char text[TEXT_MAX];
@@ -46,6 +58,8 @@ static void add(struct report *report, struct finding finding, const char *forma
 	vsnprintf(text, sizeof(text), format, args);
 	clean(text);
 	split(text, format, parts);
+	if (is_known(report, finding.id, parts))
+		return;
 	finding.cause = text_copy(parts[0]);
 	finding.evidence = text_copy(parts[1]);
 	finding.next = text_copy(parts[2]);

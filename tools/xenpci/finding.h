@@ -37,7 +37,8 @@ struct report {
 /*
  * Add a finding. text is a printf format of up to three parts that '|' separates: cause, evidence,
  * next command. Arguments may come from xenstore or sysfs: all but printable ASCII becomes '?', and
- * one that holds '|' only moves the place of a split. Texts are cut at 1023 bytes. Returns status
+ * one that holds '|' only moves the place of a split. Texts are cut at 1023 bytes; what is
+ * there already, word for word, is not added again. Returns status
  * for the caller to pass on. Out of memory ends the program, as everywhere in xenpci.
  */
 enum exit_status report_error(struct report *report, enum exit_status status, const char *id,

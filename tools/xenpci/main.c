@@ -11,13 +11,18 @@
 
 const struct command commands[] = {
 	{"list", "[--json]", "PCI devices: names, driver, BARs, IOMMU, owner", run_list},
-	{"check", "[--json] [--no-iommu] BDF [DOMAIN]", "what is in the way of giving it away?",
-	 run_check},
-	{"explain", "[--json] BDF", "what it is, and the same", run_explain},
+	{"check", "[--json] [--no-iommu] DEVICE [DOMAIN]",
+	 "what is in the way of giving a device away", run_check},
+	{"explain", "[--json] DEVICE", "what a device is, and the same", run_explain},
+	{"assignable",
+	 "add|remove|list|apply [--persist] [--force] [--dry-run] [--json] [DEVICE...]",
+	 "devices between dom0's drivers and pciback", run_assignable},
 	{"attach", "[--dry-run] [--no-iommu] [--timeout=SECONDS] DOMAIN DEVICE[,OPTION]...",
 	 "give devices to a PV domain", run_attach},
 	{"detach", "[--dry-run] [--force] [--timeout=SECONDS] DOMAIN DEVICE...",
 	 "take them back, also what was left half-done", run_detach},
+	{"status", "[--json] [--watch] [DOMAIN]", "who has what; what is stuck or left over",
+	 run_status},
 	{"map", "[--json|--svg] [--all] DOMAIN", "draw a guest's address space", run_map},
 	{0},
 };

@@ -9,7 +9,8 @@
 #include "bdf.h"
 #include "files.h"
 
-#define PCIBACK_FOLDER "sys/bus/pci/drivers/pciback"
+#define PCI_DRIVERS "sys/bus/pci/drivers"
+#define PCIBACK_FOLDER PCI_DRIVERS "/pciback"
 
 /* Write the address into an attribute: new_slot, remove_slot, bind, unbind, permissive. */
 int pciback_write(struct files *files, const char *attribute, struct bdf bdf);

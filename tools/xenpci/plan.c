@@ -73,6 +73,18 @@ static const struct {
 	[STEP_QUIET] = {"quiet", "stop DMA", false},
 	[STEP_DEASSIGN] = {"deassign", "put into quarantine", false},
 	[STEP_REBIND] = {"rebind", "bind to pciback anew", false},
+	[STEP_SAVE_DRIVER] = {"save-driver", "note the driver that has it", false},
+	[STEP_UNBIND] = {"unbind", "unbind from its driver", false},
+	[STEP_ADD_SLOT] = {"add-slot", "let pciback take it", false},
+	[STEP_BIND] = {"bind", "bind to pciback", false},
+	[STEP_QUARANTINE] = {"quarantine", "put into quarantine", false},
+	[STEP_PERSIST] = {"persist", "add to the list for the next boot", false},
+	[STEP_UNQUARANTINE] = {"unquarantine", "take out of quarantine", false},
+	[STEP_UNBIND_PCIBACK] = {"unbind-pciback", "unbind from pciback", false},
+	[STEP_REMOVE_SLOT] = {"remove-slot", "let pciback not take it again", false},
+	[STEP_BIND_DRIVER] = {"bind-driver", "bind to the driver that had it", false},
+	[STEP_DROP_DRIVER] = {"drop-driver", "remove the note of its driver", false},
+	[STEP_UNPERSIST] = {"unpersist", "remove from the list for the next boot", false},
 	[STEP_FORGET] = {"forget", "see that nothing is left, and forget", true},
 };
 

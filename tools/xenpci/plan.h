@@ -35,6 +35,19 @@ enum step_kind {
 	STEP_DEASSIGN, /* into quarantine */
 	STEP_REBIND,   /* to pciback anew, which forgets that it was permissive */
 	STEP_FORGET,   /* nothing is left: record and owner go */
+	/* assignable */
+	STEP_SAVE_DRIVER, /* libxl's note of the driver that has it now */
+	STEP_UNBIND,	  /* from that driver */
+	STEP_ADD_SLOT,	  /* pciback may take it */
+	STEP_BIND,	  /* to pciback */
+	STEP_QUARANTINE,  /* no DMA while nobody has it */
+	STEP_PERSIST,	  /* the list for the next boot has it */
+	STEP_UNQUARANTINE,
+	STEP_UNBIND_PCIBACK,
+	STEP_REMOVE_SLOT,
+	STEP_BIND_DRIVER, /* the one of libxl's note */
+	STEP_DROP_DRIVER, /* that note goes */
+	STEP_UNPERSIST,
 	STEP_KINDS,
 };
 
@@ -51,6 +64,8 @@ struct plan_device {
 	bool was_recorded;    /* a record is there: undo puts `before` back */
 	struct record before;
 	bool noted;	       /* by libxl as this domain's, when the plan was made */
+	char driver[64];       /* assignable: the one it had, "" for none */
+	uint32_t id;	       /* assignable: vendor << 16 | device */
 	struct grants revoked; /* run: what has been taken back */
 	struct grants kept;    /* what others of the domain hold too: stays */
 };

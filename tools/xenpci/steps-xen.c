@@ -49,6 +49,23 @@ enum exit_status step_deassign(struct run *run, const struct step *step)
 	return failed(run, step, "deassign_device", err);
 }
 
+enum exit_status step_quarantine(struct run *run, const struct step *step)
+{
+	struct bdf bdf = run->plan->device[step->device].bdf;
+	int err = hv_assign(run->context->hv, HV_DOMID_IO, bdf_sbdf(bdf), true);
+
+	return err ? failed(run, step, "assign_device", err) : EXIT_DONE;
+}
+
+enum exit_status step_unquarantine(struct run *run, const struct step *step)
+{
+	struct bdf bdf = run->plan->device[step->device].bdf;
+	int err = hv_deassign(run->context->hv, HV_DOMID_IO, bdf_sbdf(bdf));
+
+	/* Not there: a kernel that bound it at boot has not put it there. */
+	return err && err != -ENODEV ? failed(run, step, "deassign_device", err) : EXIT_DONE;
+}
+
 /* Does the domain hold this by another device too? */
 static bool is_kept(const struct run *run, const struct step *step)
 {

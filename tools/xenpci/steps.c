@@ -28,6 +28,18 @@ static const struct {
 	[STEP_QUIET] = {step_quiet, NULL},
 	[STEP_DEASSIGN] = {step_deassign, NULL},
 	[STEP_REBIND] = {step_rebind, NULL},
+	[STEP_SAVE_DRIVER] = {step_save_driver, step_drop_driver},
+	[STEP_UNBIND] = {step_unbind, step_bind_driver},
+	[STEP_ADD_SLOT] = {step_add_slot, step_remove_slot},
+	[STEP_BIND] = {step_bind, step_unbind_pciback},
+	[STEP_QUARANTINE] = {step_quarantine, step_unquarantine},
+	[STEP_PERSIST] = {step_persist, step_unpersist},
+	[STEP_UNQUARANTINE] = {step_unquarantine, step_quarantine},
+	[STEP_UNBIND_PCIBACK] = {step_unbind_pciback, step_bind},
+	[STEP_REMOVE_SLOT] = {step_remove_slot, step_add_slot},
+	[STEP_BIND_DRIVER] = {step_bind_driver, step_unbind},
+	[STEP_DROP_DRIVER] = {step_drop_driver, NULL},
+	[STEP_UNPERSIST] = {step_unpersist, step_persist},
 	[STEP_FORGET] = {step_forget, NULL},
 };
 

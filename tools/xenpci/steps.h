@@ -13,6 +13,19 @@ enum exit_status step_quiet(struct run *run, const struct step *step);
 enum exit_status step_permissive(struct run *run, const struct step *step);
 enum exit_status step_rebind(struct run *run, const struct step *step);
 
+enum exit_status step_save_driver(struct run *run, const struct step *step);
+enum exit_status step_drop_driver(struct run *run, const struct step *step);
+enum exit_status step_unbind(struct run *run, const struct step *step);
+enum exit_status step_bind_driver(struct run *run, const struct step *step);
+enum exit_status step_add_slot(struct run *run, const struct step *step);
+enum exit_status step_remove_slot(struct run *run, const struct step *step);
+enum exit_status step_bind(struct run *run, const struct step *step);
+enum exit_status step_unbind_pciback(struct run *run, const struct step *step);
+enum exit_status step_persist(struct run *run, const struct step *step);
+enum exit_status step_unpersist(struct run *run, const struct step *step);
+
+enum exit_status step_quarantine(struct run *run, const struct step *step);
+enum exit_status step_unquarantine(struct run *run, const struct step *step);
 enum exit_status step_assign(struct run *run, const struct step *step);
 enum exit_status step_deassign(struct run *run, const struct step *step);
 enum exit_status step_map_line(struct run *run, const struct step *step);

@@ -11,6 +11,7 @@
 
 #include "boot.h"
 #include "copy.h"
+#include "disks.h"
 #include "map.h"
 #include "pages.h"
 #include "scenario.h"
@@ -21,55 +22,7 @@
 
 static struct copy copy;
 
-static struct nvme disks[2];
-static unsigned int nr_disks;
-
-/* Opens controllers until both serials are found; others are closed again. */
-static bool open_disks(void)
-{
-	struct xen_pci_dev *pci = NULL;
-
-	nr_disks = 0;
-	copy.src = copy.dst = NULL;
-	while (nr_disks < 2 && (pci = next_nvme(pci))) {
-		struct nvme *disk = &disks[nr_disks];
-		struct nvme **role = NULL;
-		int err = nvme_open(disk, pci);
-
-		if (!check(!err, "NVMe controller %s cannot be used (%d)", disk->name, err))
-			return false;
-		if (text_same(disk->serial, "src"))
-			role = &copy.src;
-		else if (text_same(disk->serial, "dst"))
-			role = &copy.dst;
-		if (!role || *role) {
-			nvme_close(disk);
-			if (role)
-				return check(false, "two NVMe disks have serial %s", disk->serial);
-			continue;
-		}
-		*role = disk;
-		nr_disks++;
-	}
-	return check(copy.src, "there is no NVMe disk with serial src") &&
-	       check(copy.dst, "there is no NVMe disk with serial dst");
-}
-
-static bool disks_match(void)
-{
-	uint64_t src = nvme_bytes(copy.src), dst = nvme_bytes(copy.dst);
-	uint64_t block =
-		1ULL << (copy.src->block_shift > copy.dst->block_shift ? copy.src->block_shift
-								       : copy.dst->block_shift);
-
-	return check(src == dst, "disk src has %lu bytes, disk dst has %lu: they must be equal",
-		     src, dst) &&
-	       check(!(src & (block - 1)), "%lu bytes are not whole blocks of both disks", src) &&
-	       check(copy.src->max_bytes >= COPY_CHUNK && copy.dst->max_bytes >= COPY_CHUNK,
-		     "a disk takes only %lu bytes at once",
-		     copy.src->max_bytes < copy.dst->max_bytes ? copy.src->max_bytes
-							       : copy.dst->max_bytes);
-}
+static struct disks disks;
 
 /* All there are. Where Xen has no more interrupts to give, a device is looked at instead. */
 static bool open_carriers(void)
@@ -102,8 +55,7 @@ static void close_all(void)
 {
 	while (copy.nr_carriers)
 		edu_close(&copy.carrier[--copy.nr_carriers].edu);
-	while (nr_disks)
-		nvme_close(&disks[--nr_disks]);
+	disks_close(&disks);
 	copy_free(&copy);
 }
 
@@ -197,7 +149,9 @@ void demo_run(void)
 	verdict_begin("demo");
 	copy.next = copy.written = 0;
 	copy.error[0] = 0;
-	if (open_disks() && disks_match() && open_carriers()) {
+	if (disks_open(&disks) && disks_match(&disks, COPY_CHUNK) && open_carriers()) {
+		copy.src = disks.src;
+		copy.dst = disks.dst;
 		copy.size = nvme_bytes(copy.src);
 		if (check(copy_alloc(&copy), "no memory above 256 MiB of the machine")) {
 			boot_printf("demo: %lu bytes from %s to %s, %u edu devices, %u chunks\n",

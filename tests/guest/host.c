@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Brings up the PCI host: MMCFG when the firmware has it, Xen agrees and it shows the same bus as
- * the ports do; the ports otherwise. One-time, on CPU 0.
+ * Brings up PCI. As dom0 the machine's host: MMCFG when the firmware has it, Xen agrees and it
+ * shows the same bus as the ports do; the ports otherwise. One-time, on CPU 0.
  */
 #include "host.h"
 
@@ -10,6 +10,7 @@
 
 #include "boot.h"
 #include "cmdline.h"
+#include "front.h"
 #include "text.h"
 #include "verdict.h"
 
@@ -110,14 +111,12 @@ static bool find_mmcfg(void)
 	return true;
 }
 
-bool guest_host_scan(void)
+static bool scan_machine(void)
 {
 	const struct xen_pci_config *config = &mmcfg_config;
 	unsigned int found = 0;
 	int err;
 
-	if (!boot_has_machine())
-		return true;
 	if (!options.mmcfg || !find_mmcfg()) {
 		boot_printf("pci: config space by ports 0xcf8 and 0xcfc\n");
 		config = &pci_ports_config;
@@ -132,9 +131,22 @@ bool guest_host_scan(void)
 	return true;
 }
 
+bool guest_host_start(void)
+{
+	return boot_has_machine() ? scan_machine() : guest_front_start();
+}
+
+void guest_host_stop(void)
+{
+	if (!boot_has_machine())
+		guest_front_stop();
+}
+
 struct xen_pci_host *guest_host(unsigned int i)
 {
-	return boot_has_machine() && !i ? &machine : NULL;
+	if (boot_has_machine())
+		return i ? NULL : &machine;
+	return guest_front() ? xen_pcifront_host(guest_front(), i) : NULL;
 }
 
 struct xen_pci_dev *guest_next_device(const struct xen_pci_dev *from)

@@ -2,7 +2,7 @@
 /*
  * PCI as this domain sees it. The control domain has the machine's: one host, segment 0, its root
  * bus 0, found over MMCFG where the firmware tells of it and over ports 0xcf8/0xcfc otherwise. Any
- * other domain has no host.
+ * other domain has what its frontend brings (front.h): a host a segment.
  */
 #ifndef XENDMA_GUEST_HOST_H
 #define XENDMA_GUEST_HOST_H
@@ -31,8 +31,10 @@ struct acpi_mcfg {
  * is malformed; or an error of xen_mmio_map(). */
 int acpi_find_mcfg(struct acpi_mcfg *mcfg);
 
-/* Choose the accessor of the machine's and scan. False after a line that says why. */
-bool guest_host_scan(void);
+/* Find what there is. False after a line that says why. */
+bool guest_host_start(void);
+/* As domU: give the devices back, orderly. */
+void guest_host_stop(void);
 
 /* What kind of device: "edu", "nvme", ...; "device" when not known. */
 const char *guest_device_name(const struct xen_pci_dev *dev);

@@ -74,7 +74,7 @@ static bool expected(const char *name, uint64_t want, unsigned int have)
 
 static bool set_up(void)
 {
-	if (!configure_pools() || !start_cpus() || !guest_host_scan())
+	if (!configure_pools() || !start_cpus() || !guest_host_start())
 		return false;
 	return expected("edu", options.edu, count_devices(EDU_VENDOR, EDU_DEVICE)) &&
 	       expected("nvme", options.nvme, count_nvme());
@@ -102,5 +102,6 @@ void boot_main(void)
 	if (options.bench)
 		bench_run();
 close:
+	guest_host_stop();
 	verdict_close();
 }

@@ -14,6 +14,8 @@
 #include "boot.h"
 #include "cmdline.h"
 
+#define REG_INTMS 0x0c
+#define REG_INTMC 0x10
 #define REG_CSTS 0x1c
 #define REG_DOORBELLS 0x1000
 #define CSTS_FATAL (1u << 1)
@@ -79,7 +81,36 @@ static void queue_interrupt(void *arg)
 	xen_store(&queue->interrupts, queue->interrupts + 1);
 }
 
-int nvme_connect(struct nvme *nvme)
+/* A line stays asserted until the completions are reaped, which is not done here. */
+static void line_interrupt(void *arg)
+{
+	struct nvme *nvme = arg;
+
+	nvme_write32(nvme, REG_INTMS, ~0u);
+	xen_store(&nvme->masked, 1);
+	queue_interrupt(&nvme->admin);
+	queue_interrupt(&nvme->io);
+}
+
+/* What was reaped has been said to the controller: a completion since then asserts the line. */
+static void unmask_line(struct nvme *nvme)
+{
+	if (!xen_load(&nvme->masked))
+		return;
+	xen_store(&nvme->masked, 0);
+	nvme_write32(nvme, REG_INTMC, ~0u);
+}
+
+static int connect_line(struct nvme *nvme)
+{
+	int err = xen_pirq_map_intx(&nvme->admin.irq, nvme->pci);
+
+	if (!err)
+		err = xen_pirq_bind(&nvme->admin.irq, true, line_interrupt, nvme);
+	return err;
+}
+
+static int connect_messages(struct nvme *nvme)
 {
 	struct xen_pirq *const irq[] = {&nvme->admin.irq, &nvme->io.irq};
 	static const uint16_t entry[] = {0, 1};
@@ -90,9 +121,25 @@ int nvme_connect(struct nvme *nvme)
 		err = xen_pirq_bind(irq[0], false, queue_interrupt, &nvme->admin);
 	if (!err)
 		err = xen_pirq_bind(irq[1], false, queue_interrupt, &nvme->io);
-	if (err)
-		boot_printf("nvme %s: no MSI-X interrupts (%d)\n", nvme->name, err);
+	if (!err)
+		return 0;
+	xen_pirq_release(irq[1]);
+	xen_pirq_release(irq[0]);
 	return err;
+}
+
+int nvme_connect(struct nvme *nvme)
+{
+	int messages = connect_messages(nvme), line;
+
+	if (!messages)
+		return 0;
+	nvme->intx = true;
+	line = connect_line(nvme);
+	if (line)
+		boot_printf("nvme %s: no interrupts: MSI-X %d, INTx %d\n", nvme->name, messages,
+			    line);
+	return line;
 }
 
 int nvme_queue_id(const struct nvme_queue *queue)
@@ -162,8 +209,10 @@ bool nvme_queue_reap(struct nvme_queue *queue, struct nvme_request **request)
 	uint16_t status = xen_load_acquire(&entry->status);
 	uint16_t id;
 
-	if ((status & 1) != queue->phase)
+	if ((status & 1) != queue->phase) {
+		unmask_line(queue->nvme);
 		return false;
+	}
 	id = entry->id;
 	queue->admin_result = entry->result;
 	queue->head = (uint16_t)((queue->head + 1) % NVME_DEPTH);

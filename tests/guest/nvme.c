@@ -188,7 +188,8 @@ static int create_io_queues(struct nvme *nvme)
 		.opcode = ADMIN_CREATE_CQ,
 		.prp1 = nvme->io.cq_dma,
 		.dw10 = (NVME_DEPTH - 1) << 16 | 1,
-		.dw11 = 1u << 16 | 3, /* interrupt 1, enabled, contiguous */
+		/* Interrupt 1, or the line; enabled, contiguous. */
+		.dw11 = (nvme->intx ? 0 : 1u << 16) | 3,
 	};
 	struct nvme_command sq = {
 		.opcode = ADMIN_CREATE_SQ,
@@ -274,7 +275,8 @@ void nvme_close(struct nvme *nvme)
 	if (nvme->io.in_flight)
 		nvme_break(nvme);
 	nvme_poll(nvme);
-	if (!nvme->broken)
+	/* One that is not ready was reset behind our back, and has no queues. */
+	if (!nvme->broken && nvme_read32(nvme, REG_CSTS) & CSTS_READY)
 		shut_down(nvme);
 	nvme_break(nvme);
 	nvme_queue_free(&nvme->io);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A small NVMe driver: one admin queue, one pair of I/O queues, namespace 1. Queues and PRP lists
- * are coherent memory, data is mapped for streaming; completions come by MSI-X.
+ * are coherent memory, data is mapped for streaming; completions come by MSI-X, or by the line
+ * where messages are not to be had (a backend without IOMMU): then both queues share one interrupt,
+ * which is masked in the controller until the program has reaped.
  *
  * Many requests may be in flight: nvme_start() begins one, nvme_poll() takes completions in,
  * request->done says that one has ended. A controller that reports a fatal status, answers
@@ -81,6 +83,8 @@ struct nvme {
 	bool broken;
 	bool write_cache;
 	struct xen_dma_dev dma;
+	bool intx;	 /* no MSI-X */
+	uint32_t masked; /* the line is */
 	struct nvme_queue admin, io;
 	char serial[21], model[41];
 	unsigned int block_shift;

@@ -13,11 +13,13 @@
 #define NEEDS_EDU (1u << 0)
 #define NEEDS_NVME (1u << 1)
 #define NEEDS_AS_DOM0 (1u << 2) /* these, but nothing as domU */
+#define NEEDS_TO_BE_DOMU (1u << 3)
+#define ONLY_BY_NAME (1u << 4) /* not with "all" */
 
 struct scenario {
 	const char *name;
 	const char *what;
-	unsigned int needs; /* hardware; scenarios without needs run by default */
+	unsigned int needs; /* scenarios without needs run by default */
 	void (*run)(void);
 };
 
@@ -53,5 +55,9 @@ void scenario_pool(void);
 void scenario_smp(void);
 void scenario_badinput(void);
 void scenario_conformance(void);
+void scenario_domu_info(void);
+void scenario_domu_copy(void);
+void scenario_domu_hotplug(void);
+void scenario_domu_crash(void);
 
 #endif

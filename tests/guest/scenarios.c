@@ -28,6 +28,14 @@ static const struct scenario scenarios[] = {
 	{"nvme", "read, write, flush, PRP lists, MSI-X, errors", NEEDS_NVME, scenario_nvme},
 	{"conformance", "hypercalls, right and wrong, for comparison with the model",
 	 NEEDS_EDU | NEEDS_NVME | NEEDS_AS_DOM0, scenario_conformance},
+	{"domu-info", "what a domU finds: memory map, xenstore, PCI functions", NEEDS_TO_BE_DOMU,
+	 scenario_domu_info},
+	{"domu-copy", "NVMe disk src is copied to disk dst", NEEDS_NVME | ONLY_BY_NAME,
+	 scenario_domu_copy},
+	{"domu-hotplug", "works on devices that are attached and detached",
+	 NEEDS_TO_BE_DOMU | ONLY_BY_NAME, scenario_domu_hotplug},
+	{"domu-crash", "crashes while devices write to memory", NEEDS_TO_BE_DOMU | ONLY_BY_NAME,
+	 scenario_domu_crash},
 };
 
 static const struct scenario *find(const char *name, uint64_t length)
@@ -63,6 +71,8 @@ static bool names_are_known(struct name_list list)
 /* The hardware that is missing for @scenario; NULL: none. */
 static const char *missing(const struct scenario *scenario)
 {
+	if (scenario->needs & NEEDS_TO_BE_DOMU && boot_has_machine())
+		return "this is no domU";
 	if (scenario->needs & NEEDS_AS_DOM0 && !boot_has_machine())
 		return NULL;
 	if (scenario->needs & NEEDS_EDU && !count_devices(EDU_VENDOR, EDU_DEVICE))
@@ -101,7 +111,7 @@ void scenarios_run(struct name_list list)
 		return;
 	}
 	for (i = 0; i < ARRAY_LEN(scenarios); i++)
-		if (all || !scenarios[i].needs)
+		if (all ? !(scenarios[i].needs & ONLY_BY_NAME) : !scenarios[i].needs)
 			run(&scenarios[i], false);
 }
 
@@ -111,9 +121,10 @@ void scenarios_help(void)
 
 	for (i = 0; i < ARRAY_LEN(scenarios); i++)
 		boot_printf("  test=%-9s %s%s\n", scenarios[i].name, scenarios[i].what,
-			    scenarios[i].needs & NEEDS_EDU    ? " (edu)"
-			    : scenarios[i].needs & NEEDS_NVME ? " (nvme)"
-							      : "");
+			    scenarios[i].needs & NEEDS_EDU	    ? " (edu)"
+			    : scenarios[i].needs & NEEDS_NVME	    ? " (nvme)"
+			    : scenarios[i].needs & NEEDS_TO_BE_DOMU ? " (domU)"
+								    : "");
 }
 
 unsigned int count_devices(uint16_t vendor, uint16_t device)

@@ -52,6 +52,10 @@ static void check_mode(enum edu_interrupt mode, uint8_t *from, uint8_t *to)
 	unsigned int i;
 	int err = edu_open(&edu, first_edu(), mode);
 
+	if (err && mode == EDU_MSI && !boot_has_machine()) {
+		note("no MSI from this backend (%d)", err);
+		return;
+	}
 	if (!check(!err, "edu with %s: %d", name, err))
 		return;
 	for (i = 0; i < ARRAY_LEN(cases); i++)

@@ -158,8 +158,10 @@ static void check_disk(struct xen_pci_dev *pci, uint8_t *out, uint8_t *in, unsig
 	}
 	check(nvme.admin.interrupts && nvme.io.interrupts, "%s: %u admin and %u I/O interrupts",
 	      nvme.name, nvme.admin.interrupts, nvme.io.interrupts);
-	note("%s \"%s\": %lu blocks of %u bytes, %u MSI-X interrupts", nvme.name, nvme.serial,
-	     nvme.blocks, 1u << nvme.block_shift, nvme.admin.interrupts + nvme.io.interrupts);
+	check(!nvme.intx || !boot_has_machine(), "%s has no MSI-X", nvme.name);
+	note("%s \"%s\": %lu blocks of %u bytes, %u %s interrupts", nvme.name, nvme.serial,
+	     nvme.blocks, 1u << nvme.block_shift, nvme.admin.interrupts + nvme.io.interrupts,
+	     nvme.intx ? "INTx" : "MSI-X");
 	nvme_close(&nvme);
 }
 

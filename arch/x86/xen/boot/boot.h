@@ -46,6 +46,10 @@ extern const char *boot_cmdline;
  * was given: two rings, to a console and to xenstore, and perhaps PCI devices. */
 bool boot_has_machine(void);
 
+/* The page with frame @mfn that the domain builder made and mapped, in the direct map: of a ring
+ * that start_info names. NULL: there is none. */
+void *boot_builder_page(uint64_t mfn);
+
 /* What set-up found and did. */
 extern struct xen_e820_entry boot_e820[XEN_E820_MAX]; /* sanitized */
 extern unsigned int boot_nr_e820;

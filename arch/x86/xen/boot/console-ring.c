@@ -13,11 +13,8 @@
  */
 #include <xen/hypercall.h>
 #include <xen/io/console.h>
-#include <xen/mmu.h>
 
 #include "clock.h"
-#include "cpu.h"
-#include "direct.h"
 
 #define RING_PATIENCE 10000000000ULL
 #define ROUND_NS 1000000ULL
@@ -34,14 +31,9 @@ static struct {
 
 void boot_console_ring_init(void)
 {
-	uint64_t mfn = boot_start_info->console.domU.mfn, pfn, word;
-
-	if (!mfn || !boot_peek(&machine_to_phys_mapping[mfn], &pfn) ||
-	    pfn >= boot_start_info->nr_pages ||
-	    ((const uint64_t *)boot_start_info->mfn_list)[pfn] != mfn ||
-	    !boot_peek(boot_direct(pfn), &word))
+	ring.page = boot_builder_page(boot_start_info->console.domU.mfn);
+	if (!ring.page)
 		return;
-	ring.page = boot_direct(pfn);
 	ring.port = boot_start_info->console.domU.evtchn;
 	ring.prod = xen_load(&ring.page->out_prod);
 }

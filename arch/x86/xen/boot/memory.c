@@ -45,6 +45,19 @@ static void pin(unsigned int i, uint64_t start, uint64_t end, const char *name)
 	pinned[i].name = name;
 }
 
+/* Called before the P2M is set up, too: what it placed is in PFNs that never move. */
+void *boot_builder_page(uint64_t mfn)
+{
+	uint64_t pfn, word;
+
+	if (!mfn || !boot_peek(&machine_to_phys_mapping[mfn], &pfn) ||
+	    pfn >= boot_start_info->nr_pages ||
+	    (boot_pte((uintptr_t)boot_direct(pfn)) & XEN_PTE_FRAME_MASK) != mfn << XEN_PAGE_SHIFT ||
+	    !boot_peek(boot_direct(pfn), &word))
+		return NULL;
+	return boot_direct(pfn);
+}
+
 /* What the domain builder placed behind the image ends with one page of stack. */
 static void find_bootstrap(void)
 {

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: MIT
+"""The reference guest as domU with passed-through devices, the kernel's pciback on the other side."""
+
+from basic import bind_without_iommu
+from guest import CONFIG, GUEST, PASSED, gone
+from host import Failure
+from scenario import scenario
+
+EDU = ("-device", "edu,addr=5")
+EDU_AT = "0000:00:05.0"
+DISKS = {"src": 4 << 20, "dst": 4 << 20}
+
+
+def cold(host):
+    devices = [*host.disks.values(), EDU_AT]
+    for device in devices:
+        host.do(f"xl pci-assignable-add {device}")
+    host.start("one", **CONFIG, pci=devices, extra="test=domu-info,edu,domu-copy nvme=2 edu=1")
+    host.wait("one", r"^  edu: MSI: 10 transfers, 10 interrupts$")
+    host.wait("one", r"^  edu: INTx: 10 transfers, 10 interrupts$")
+    host.wait("one", r"^  domu-copy: \d+ bytes .* MSI-X interrupts$")
+    host.wait("one", PASSED)
+    gone(host, "one")
+    host.same("src", "dst")
+
+
+@scenario("guest-cold-vtd", "the guest copies a disk through passed-through NVMe, VT-d", "short",
+          iommu="vtd", qemu=EDU, disks=DISKS, files=GUEST)
+def guest_cold_vtd(host):
+    cold(host)
+
+
+@scenario("guest-cold-amd", "the guest copies a disk through passed-through NVMe, AMD-Vi",
+          iommu="amd", qemu=EDU, disks=DISKS, files=GUEST)
+def guest_cold_amd(host):
+    cold(host)
+
+
+@scenario("guest-direct", "without IOMMU: INTx, 28-bit bounces, a disk copied, no memory map",
+          qemu=EDU, disks=DISKS, files=GUEST)
+def guest_direct(host):
+    devices = [*host.disks.values(), EDU_AT]
+    for device in devices:
+        bind_without_iommu(host, device)
+    host.start("one", **CONFIG, extra="test=domu-info,edu,domu-copy nvme=2 edu=1 wait=120000")
+    host.wait("one", "^pci: waiting for devices$")
+    for device in devices:
+        host.do(f"attach 1 {device}", says="domain 1 has")
+    host.wait("one", r"^  domu-info: memory map: one piece of RAM")
+    host.wait("one", r"^  edu: INTx: 10 transfers, 10 interrupts$")
+    host.wait("one", r"^  domu-copy: \d+ bytes .* INTx interrupts$")
+    host.wait("one", PASSED)
+    gone(host, "one")
+    host.same("src", "dst")
+
+
+def store(host):
+    """All nodes of xenstore that have a value: the tool leaves empty folders behind."""
+    lines = host.do("xenstore-ls -f").splitlines()
+    return {line for line in lines if not line.endswith(' = ""')}
+
+
+def cycles(host, number):
+    """Attach and detach two devices by turns; the guest judges what it holds."""
+    devices = [EDU_AT, host.disks["src"]]
+    for device in devices:
+        host.do(f"xl pci-assignable-add {device}")
+    before = store(host)
+    host.start("one", **CONFIG, passthrough="enabled", e820_host=1,
+               extra=f"test=domu-hotplug iterations={number} wait=120000")
+    host.wait("one", "^domu: ready$")
+    since = 0
+    for cycle in range(number):
+        device = devices[cycle % 2]
+        host.do(f"xl pci-attach one {device}")
+        host.wait("one", r"^domu: \S+ \w+ works, MSI", since=since)
+        since = len(host.guests["one"])
+        host.do(f"xl pci-detach one {device}")
+        host.wait("one", r"^domu: \S+ \w+ gone after", since=since)
+    host.wait("one", PASSED)
+    gone(host, "one")
+    left = store(host) ^ before
+    if left:
+        raise Failure(f"xenstore is not as before: {sorted(left)}")
+
+
+@scenario("guest-hot", "xl pci-attach and -detach, two devices by turns, 6 times", "short",
+          iommu="vtd", qemu=EDU, disks={"src": 4 << 20}, files=GUEST)
+def guest_hot(host):
+    cycles(host, 6)
+
+
+@scenario("guest-crash", "a guest crashes in mid-DMA: its devices go to the next one", iommu="vtd",
+          qemu=EDU, disks=DISKS, files=GUEST)
+def guest_crash(host):
+    devices = [*host.disks.values(), EDU_AT]
+    for device in devices:
+        host.do(f"xl pci-assignable-add {device}")
+    host.start("one", **CONFIG | {"on_crash": "destroy"}, pci=devices, extra="test=domu-crash")
+    host.wait("one", "crash as asked for, 2 transfers under way$")
+    gone(host, "one")
+    host.start("two", **CONFIG, pci=devices, extra="test=edu,domu-copy nvme=2 edu=1")
+    host.wait("two", PASSED)
+    gone(host, "two")
+    host.same("src", "dst")

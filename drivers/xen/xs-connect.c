@@ -193,7 +193,6 @@ int xen_xs_init(struct xenstore_domain_interface *ring, evtchn_port_t port)
 	xen_xs.ring = ring;
 	xen_xs.port = port;
 	xen_xs.broken = XEN_XS_FINE;
-	xen_xs.asked = xen_xs.turn = false;
 	__builtin_memset(xen_xs.tx, 0, sizeof(xen_xs.tx));
 	rc = begin_clean();
 	if (!rc)

@@ -9,7 +9,7 @@
 
 static struct xen_xs_part text(const char *s, size_t with_nul)
 {
-	struct xen_xs_part part = {s, xen_xs_length(s, XENSTORE_PAYLOAD_MAX + 1) + with_nul};
+	struct xen_xs_part part = {s, xen_xs_length(s, XENSTORE_PAYLOAD_MAX) + with_nul};
 
 	return part;
 }
@@ -127,10 +127,10 @@ int xen_xs_list(xen_xs_tx_t tx, const char *path, bool (*visit)(const char *name
 
 	if (!rc)
 		rc = fetch_names(tx, path, &names, &len);
-	if (rc || !names)
+	if (rc)
 		return rc;
 	for (at = 0; at < len && visit(names + at, arg);)
-		at += xen_xs_length(names + at, len - at) + 1;
+		at += xen_xs_length(names + at, len) + 1;
 	xen_port_free(names, len);
 	return 0;
 }

@@ -173,8 +173,6 @@ void xen_xs_transmit(void)
 	size_t n = xen_xs.to_send - xen_xs.sent, room;
 	uint32_t cons;
 
-	if (!n)
-		return;
 	/* No byte is written before its place is known to be free. */
 	cons = xen_load_acquire(&ring->req_cons);
 	if (xen_xs.req_prod - cons > XENSTORE_RING_SIZE) {

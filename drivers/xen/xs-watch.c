@@ -11,13 +11,12 @@
 
 #define TOKEN_LEN 8 /* hexadecimal digits of a serial number */
 
-static void make_token(uint32_t serial, char token[TOKEN_LEN + 1])
+static void make_token(uint32_t serial, char token[TOKEN_LEN])
 {
 	unsigned int i;
 
 	for (i = 0; i < TOKEN_LEN; i++)
 		token[i] = "0123456789abcdef"[serial >> (28 - 4 * i) & 0xf];
-	token[TOKEN_LEN] = 0;
 }
 
 bool xen_xs_event(const char *payload, size_t len)
@@ -27,7 +26,7 @@ bool xen_xs_event(const char *payload, size_t len)
 	uint64_t serial;
 
 	/* Path, token, both with a NUL; xenstored may say more behind them. */
-	if (path + 1 >= len || xen_xs_length(payload + path + 1, len - path - 1) == len - path - 1)
+	if (path == len || xen_xs_length(payload + path + 1, len - path - 1) == len - path - 1)
 		return false;
 	if (!xen_xs_parse_uint(payload + path + 1, 16, UINT32_MAX, &serial))
 		return true; /* of an earlier life of the kernel */
@@ -42,7 +41,7 @@ bool xen_xs_event(const char *payload, size_t len)
 /* With the turn. */
 static int tell(uint32_t type, const struct xen_xs_watch *watch)
 {
-	char token[TOKEN_LEN + 1];
+	char token[TOKEN_LEN + 1] = "";
 	const struct xen_xs_part part[] = {
 		{watch->path, xen_xs_length(watch->path, sizeof(watch->path)) + 1},
 		{token, sizeof(token)},

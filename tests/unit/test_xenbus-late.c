@@ -49,10 +49,13 @@ static void too_late(void)
 static void half_a_request(void)
 {
 	static char value[1800];
+	uint64_t hypercalls;
 
 	memset(value, 'v', sizeof(value) - 1);
 	model_xs_hold(true);
+	hypercalls = model_hypercalls();
 	ck_assert_int_eq(xen_xs_write(XEN_XS_NONE, "long", value), -XEN_ETIMEDOUT);
+	ck_assert_uint_le(model_hypercalls() - hypercalls, 10); /* waiting makes none */
 	ck_assert_uint_eq(store.page->req_prod - store.page->req_cons, XENSTORE_RING_SIZE);
 	expect_broken();
 	ck_assert_int_eq(xen_xs_reconnect(), -XEN_ETIMEDOUT);

@@ -23,6 +23,8 @@ static void numbers(void)
 		{"ffffffffffffffff", 16, ~0ULL, ~0ULL, true},
 		{"10000000000000000", 16, ~0ULL, 0, false},
 		{"aBcDeF09", 16, ~0ULL, 0xabcdef09, true},
+		{"A", 16, ~0ULL, 10, true},
+		{"F", 16, ~0ULL, 15, true},
 		{"g", 16, ~0ULL, 0, false},
 		{"101", 2, 5, 5, true},
 		{"102", 2, 9, 0, false},

@@ -146,8 +146,17 @@ static void connect(void)
 	store.page->connection = XENSTORE_CONNECTED;
 }
 
+static unsigned int counted;
+
+static void count(void *arg)
+{
+	counted++;
+}
+
 static void beginnings(void)
 {
+	xen_xs_tx_t tx;
+
 	xs_prepare(1);
 	ck_assert_int_eq(xen_xs_reconnect(), -XEN_EIO);
 	ck_assert_int_eq(xs_error("a"), -XEN_EIO);
@@ -168,8 +177,28 @@ static void beginnings(void)
 	model_xs_hold(false);
 	expect_health();
 	ck_assert_int_eq(xen_xs_init(store.page, store.port), -XEN_EBUSY);
+
+	/* What was broken, or open, ends with it. */
+	for (unsigned int i = 0; i < 10; i++)
+		ck_assert_int_eq(xen_xs_begin(&tx), 0);
+	model_xs_restart();
+	ck_assert(!xen_xs_pending());
+	expect_broken();
 	xen_xs_fini();
+	ck_assert_int_eq(xen_xs_init(store.page, store.port), 0);
+	ck_assert_int_eq(xen_xs_end(tx, true), -XEN_EIO);
+	ck_assert_int_eq(xen_xs_begin(&tx), 0);
+	ck_assert_int_eq(xen_xs_end(tx, true), 0);
+	expect_health();
 	xen_xs_fini();
+
+	/* The port may be somebody else's now. */
+	ck_assert_int_eq(xen_evtchn_bind(store.port, 0, count, NULL), 0);
+	xen_xs_fini();
+	counted = 0;
+	model_event(store.port);
+	ck_assert_uint_eq(counted, 1);
+	xen_evtchn_unbind(store.port);
 
 	/* Left in the ring by another life of the kernel. */
 	say("rubbish", 7);
@@ -179,10 +208,13 @@ static void beginnings(void)
 	model_xs_hold(true);
 	say("rubbish", 7);
 	ck_assert_int_eq(xen_xs_init(store.page, store.port), -XEN_ETIMEDOUT);
+	ck_assert_uint_eq(store.page->rsp_prod - store.page->rsp_cons, 7); /* not ours to change */
 	model_xs_hold(false);
 	model_xs_features(0);
 	say("rubbish", 7);
+	store.page->req_prod = store.page->req_cons + 3;
 	ck_assert_int_eq(xen_xs_init(store.page, store.port), 0);
+	ck_assert(!xen_xs_pending());
 	expect_health();
 	xs_finish();
 }

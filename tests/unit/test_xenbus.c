@@ -55,10 +55,12 @@ static void paths(void)
 {
 	static const char *const bad[] = {"",	 "a//b",  "a/",	 "//", "a b",
 					  "a.b", "a\x80", "/a/", "a\n"};
-	static const char *const good[] = {"/", "/local", "a", "A-z_9/@", HOME};
+	static const char *const good[] = {"/", "/local", "a", "A-z_9/@", "aZ0", HOME};
 	char path[XENSTORE_ABS_PATH_MAX + 2];
+	uint32_t prod;
 
 	xs_begin();
+	prod = store.page->req_prod;
 	for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct xen_xs_watch watch = {.changed = NULL};
 
@@ -69,6 +71,7 @@ static void paths(void)
 		strcpy(watch.path, bad[i]);
 		ck_assert_int_eq(xen_xs_watch(&watch), -XEN_EINVAL);
 	}
+	ck_assert_uint_eq(store.page->req_prod, prod);
 	for (unsigned int i = 0; i < sizeof(good) / sizeof(good[0]); i++)
 		ck_assert_int_ne(xs_error(good[i]), -XEN_EINVAL);
 	memset(path, 'a', sizeof(path));
@@ -133,6 +136,7 @@ static void directories(void)
 
 static void transactions(void)
 {
+	static const struct model_xs_quota many_tx = {1000, 128, 20, 2048, 5, "EQUOTA"};
 	xen_xs_tx_t tx, other, many[11];
 
 	xs_begin();
@@ -164,14 +168,21 @@ static void transactions(void)
 	ck_assert_int_eq(xen_xs_end(tx, false), -XEN_EIO);
 	ck_assert_str_eq(xs_value("a"), "3");
 
-	for (unsigned int i = 0; i < 10; i++)
+	/* Ten, were there no quota; and no handle comes twice. */
+	model_xs_quota(&many_tx);
+	for (unsigned int i = 0; i < 10; i++) {
 		ck_assert_int_eq(xen_xs_begin(&many[i]), 0);
+		ck_assert_uint_gt(many[i], i ? many[i - 1] : other);
+	}
 	ck_assert_int_eq(xen_xs_begin(&many[10]), -XEN_ENOSPC);
 	ck_assert_uint_eq(many[10], XEN_XS_NONE);
 	ck_assert_uint_eq(model_xs_transactions(), 10);
 	for (unsigned int i = 0; i < 10; i++)
-		ck_assert_int_eq(xen_xs_end(many[i], i & 1), 0);
+		ck_assert_int_eq(xen_xs_end(many[9 - i], i & 1), 0);
 	ck_assert_uint_eq(model_xs_transactions(), 0);
+	ck_assert_int_eq(xen_xs_begin(&tx), 0);
+	ck_assert_uint_gt(tx, many[9]);
+	ck_assert_int_eq(xen_xs_end(tx, true), 0);
 	xs_finish();
 }
 

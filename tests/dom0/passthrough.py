@@ -11,11 +11,12 @@ EDU_AT = "0000:00:05.0"
 DISKS = {"src": 4 << 20, "dst": 4 << 20}
 
 
-def cold(host):
+def cold(host, words="", **config):
     devices = [*host.disks.values(), EDU_AT]
     for device in devices:
         host.do(f"xl pci-assignable-add {device}")
-    host.start("one", **CONFIG, pci=devices, extra="test=domu-info,edu,domu-copy nvme=2 edu=1")
+    host.start("one", **CONFIG | config, pci=devices,
+               extra=f"test=domu-info,edu,domu-copy nvme=2 edu=1 {words}")
     host.wait("one", r"^  edu: MSI: 10 transfers, 10 interrupts$")
     host.wait("one", r"^  edu: INTx: 10 transfers, 10 interrupts$")
     host.wait("one", r"^  domu-copy: \d+ bytes .* MSI-X interrupts$")
@@ -30,10 +31,29 @@ def guest_cold_vtd(host):
     cold(host)
 
 
-@scenario("guest-cold-amd", "the guest copies a disk through passed-through NVMe, AMD-Vi",
+@scenario("guest-cold-amd", "the same with AMD-Vi, on 2 CPUs, by FIFO event channels",
           iommu="amd", qemu=EDU, disks=DISKS, files=GUEST)
 def guest_cold_amd(host):
-    cold(host)
+    cold(host, "cpus=2 evtchn=fifo", vcpus=2)
+
+
+@scenario("guest-alias", "BARs whose PFNs are RAM in the guest: mapped all the same", mem="3G",
+          qemu=EDU, disks=DISKS, files=GUEST)
+def guest_alias(host):
+    devices = [*host.disks.values(), EDU_AT]
+    for device in devices:
+        bind_without_iommu(host, device)
+    # Without the host's map all PFNs below the limit are RAM, or will be when the guest grows.
+    host.start("one", paused=True, **CONFIG | {"memory": 1100, "maxmem": 4400},
+               extra="test=domu-info,mmio,edu,domu-copy nvme=2 edu=1 wait=120000")
+    host.do("xl mem-max one 4400 && xl unpause one")
+    host.wait("one", "^pci: waiting for devices$")
+    for device in devices:
+        host.do(f"attach 1 {device}", says="domain 1 has")
+    host.wait("one", r"^  domu-info: \S+ BAR 0 at 0xfea00000, over RAM: alias$")
+    host.wait("one", PASSED)
+    gone(host, "one")
+    host.same("src", "dst")
 
 
 @scenario("guest-direct", "without IOMMU: INTx, 28-bit bounces, a disk copied, no memory map",

@@ -88,9 +88,9 @@ void guest_front_serve(void)
 		state.next_reconnect = now + RECONNECT_NS;
 	}
 	xen_xs_dispatch();
-	if (!state.front && look() && !state.front)
-		return;
-	if (xen_pcifront_pending(state.front, NULL))
+	if (!state.front)
+		look();
+	if (state.front && xen_pcifront_pending(state.front, NULL))
 		xen_pcifront_work(state.front);
 }
 

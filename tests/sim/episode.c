@@ -46,6 +46,8 @@ void sim_note(struct sim_cpu *cpu, const char *format, unsigned long long a, uns
 	putchar('\n');
 }
 
+static unsigned int total; /* of the weights; set before there are threads */
+
 static unsigned int total_weight(void)
 {
 	unsigned int sum = 0;
@@ -57,12 +59,8 @@ static unsigned int total_weight(void)
 
 static void one_op(struct sim_cpu *cpu)
 {
-	static unsigned int total;
-	unsigned int i = 0, at;
+	unsigned int i = 0, at = (unsigned int)sim_below(cpu, total);
 
-	if (!total)
-		total = total_weight();
-	at = (unsigned int)sim_below(cpu, total);
 	while (at >= ops[i].weight)
 		at -= ops[i++].weight;
 	sim.report->cpu[cpu->number].op = ++cpu->op;
@@ -215,6 +213,7 @@ void sim_episode(void)
 	pthread_t thread[MAX_CPUS];
 
 	sim_expect(cpu, "no memory");
+	total = total_weight();
 	for (unsigned int i = 0; i < sim.nr_cpus; i++) {
 		cpu[i].number = i;
 		cpu[i].rng = sim.seed ^ (uint64_t)i << 56;

@@ -79,6 +79,13 @@ static void pauses_each(void)
 	ck_assert_int_eq(xen_evtchn_bind(port, XEN_EVTCHN_LATE_EOI, count, &seen[0]), 0);
 	xen_evtchn_notify(port);
 	ck_assert_uint_eq(seen[0].calls, 1);
+	/* And the next begins with the shortest again. */
+	xen_evtchn_eoi(port, true);
+	xen_evtchn_notify(port);
+	ck_assert(xen_evtchn_poll() == xen_port_clock_ns() + 50000);
+	model_clock_advance(50000);
+	ck_assert(xen_evtchn_poll() == ~0ULL);
+	ck_assert_uint_eq(seen[0].calls, 2);
 	xen_evtchn_close(port);
 }
 

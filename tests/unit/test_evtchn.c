@@ -285,6 +285,50 @@ static void broken_queue(void)
 	ck_assert(model_stop());
 }
 
+/* A CPU that there is not is none that Xen notifies. */
+static void lie_vcpu(struct model_lie_call *call)
+{
+	if (call->kind == MODEL_EVENT_CHANNEL_OP && call->cmd == EVTCHNOP_status && call->done)
+		((struct evtchn_status *)call->arg)->vcpu = 2;
+}
+
+static void no_such_cpu_each(void)
+{
+	evtchn_port_t port;
+
+	start(2);
+	forget();
+	port = open_ipi(1);
+	model_lie(lie_vcpu);
+	ck_assert_int_eq(xen_evtchn_bind(port, 0, count, &seen[0]), -XEN_EIO);
+	model_lie(NULL);
+	/* Open, but without a handler: there is nothing to move. */
+	ck_assert_int_eq(xen_evtchn_move(port, 0), -XEN_EINVAL);
+	ck_assert_int_eq(xen_evtchn_bind(port, 0, count, &seen[0]), 0);
+	xen_evtchn_close(port);
+}
+
+static void no_such_cpu(void)
+{
+	over_both(no_such_cpu_each);
+}
+
+/* Unbinding twice counts once. */
+static void unbound_twice(void)
+{
+	evtchn_port_t port;
+
+	model_start(NULL);
+	port = open_ipi(0);
+	ck_assert_int_eq(xen_evtchn_bind(port, 0, count, &seen[0]), 0);
+	xen_evtchn_unbind(port);
+	xen_evtchn_unbind(port);
+	ck_assert_int_eq(xen_evtchn_fifo_enable(), 0);
+	ck_assert_int_eq(xen_evtchn_bind(port, 0, count, &seen[0]), 0);
+	xen_evtchn_close(port);
+	ck_assert(model_stop());
+}
+
 static const struct unit_case cases[] = {
 	{"each event reaches its handler", delivers},
 	{"what cannot be is refused", refuses},
@@ -295,6 +339,8 @@ static const struct unit_case cases[] = {
 	{"changing over to FIFO", change_over},
 	{"an upcall of a CPU that is not there is a bug", wrong_cpu},
 	{"a queue that leads nowhere is cut off", broken_queue},
+	{"a CPU that is not there is not believed", no_such_cpu},
+	{"unbinding twice counts once", unbound_twice},
 };
 
 UNIT_MAIN("evtchn", cases)

@@ -150,11 +150,40 @@ static void whole_pages(void)
 	finish();
 }
 
+/* No reference is left for a page: it is the port's again, and the error is told to who asks. */
+static void no_reference_for_a_page(void)
+{
+	static grant_ref_t ref[64 * A_FRAME];
+	unsigned int nr = 0;
+	grant_ref_t one;
+	uint64_t pages;
+	int err = 0;
+	void *page;
+
+	start(0);
+	while (!xen_grant_access(PEER, mk_pfn(20), true, &ref[nr]))
+		nr++;
+	pages = model_allocs().pages;
+	ck_assert_ptr_null(xen_grant_page(PEER, &one, &err));
+	ck_assert_int_eq(err, -XEN_ENOSPC);
+	ck_assert_ptr_null(xen_grant_page(PEER, &one, NULL));
+	ck_assert_uint_eq(model_allocs().pages, pages);
+	while (nr)
+		unit_expect(!xen_grant_end(ref[--nr]));
+	err = 77;
+	page = xen_grant_page(PEER, &one, &err);
+	ck_assert_ptr_nonnull(page);
+	ck_assert_int_eq(err, 0);
+	xen_grant_page_free(page, one);
+	finish();
+}
+
 static const struct unit_case cases[] = {
 	{"XSA-396: a page that the peer keeps is not freed", quarantine},
 	{"XSA-396: mapped, unmapped and mapped again between any two steps", any_sequence},
 	{"to free what is not granted is a bug", free_of_no_grant},
 	{"XSA-403: whole pages are granted, all zeroes", whole_pages},
+	{"a page that cannot be granted goes back", no_reference_for_a_page},
 };
 
 UNIT_MAIN("grant-page", cases)

@@ -209,6 +209,95 @@ static void threads(void)
 	finish();
 }
 
+/* Answers of Xen's about the table that cannot be. */
+static struct {
+	unsigned int cmd, max, frames, version, status;
+	long rc;
+} lie;
+
+static void lie_table(struct model_lie_call *call)
+{
+	struct gnttab_query_size *size = call->arg;
+
+	if (call->kind != MODEL_GRANT_TABLE_OP || !call->done || call->cmd != lie.cmd)
+		return;
+	call->rc = lie.rc;
+	if (call->cmd == GNTTABOP_set_version) {
+		((struct gnttab_set_version *)call->arg)->version = lie.version;
+	} else if (call->cmd == GNTTABOP_query_size) {
+		size->nr_frames = lie.frames;
+		size->max_nr_frames = lie.max;
+		size->status = (int16_t)lie.status;
+	} else {
+		((struct gnttab_setup_table *)call->arg)->status = (int16_t)lie.status;
+	}
+}
+
+static void table_that_cannot_be(void)
+{
+	static const struct {
+		typeof(lie) lie;
+		int rc;
+	} table[] = {
+		{{GNTTABOP_query_size, 64, 1, 0, 0, 0}, 0},
+		{{GNTTABOP_query_size, 0, 1, 0, 0, 0}, -XEN_EIO},
+		{{GNTTABOP_query_size, 64, 1, 0, (unsigned int)GNTST_permission_denied, 0},
+		 -XEN_EPERM},
+		{{GNTTABOP_query_size, 64, 1, 0, 0, 1}, -XEN_EIO},
+		{{GNTTABOP_set_version, 0, 0, 1, 0, 0}, 0},
+		{{GNTTABOP_set_version, 0, 0, 2, 0, 0}, -XEN_EIO},
+		{{GNTTABOP_set_version, 0, 0, 1, 0, 1}, -XEN_EIO},
+		{{GNTTABOP_setup_table, 0, 0, 0, (unsigned int)GNTST_general_error, 0}, -XEN_EIO},
+		{{GNTTABOP_setup_table, 0, 0, 0, 0, 1}, -XEN_EIO},
+		{{GNTTABOP_setup_table, 0, 0, 0, 0, -XEN_EPERM}, -XEN_EPERM},
+	};
+
+	start(1);
+	xen_grant_fini();
+	for (unsigned int i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		lie = table[i].lie;
+		model_lie(lie_table);
+		ck_assert_msg(xen_grant_init(1) == table[i].rc, "row %u", i);
+		model_lie(NULL);
+		if (!table[i].rc)
+			xen_grant_fini();
+		ck_assert_uint_eq(model_allocs().vm_pages, 0);
+		ck_assert_uint_eq(model_allocs().objects, before.objects);
+	}
+	ck_assert_int_eq(xen_grant_init(1), 0);
+	finish();
+}
+
+/* How many frames the table begins with: what is asked for, what it has, what there may be. */
+static void frames_to_begin_with(void)
+{
+	static const unsigned int asked[] = {0, 1, 3, 64};
+	uint64_t calls;
+	grant_ref_t ref;
+
+	start(3);
+	xen_grant_fini();
+	for (unsigned int i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+		unsigned int nr = 0, frames = asked[i] < 3 ? 3 : asked[i];
+
+		ck_assert_int_eq(xen_grant_init(asked[i]), 0);
+		calls = model_calls(MODEL_GRANT_TABLE_OP);
+		while (model_calls(MODEL_GRANT_TABLE_OP) == calls &&
+		       nr < frames * A_FRAME - GNTTAB_NR_RESERVED_ENTRIES) {
+			unit_expect(!xen_grant_access(PEER, mk_pfn(20), true, &ref));
+			nr++;
+		}
+		/* All of them without a call to Xen. */
+		ck_assert_uint_eq(nr, frames * A_FRAME - GNTTAB_NR_RESERVED_ENTRIES);
+		ck_assert_uint_eq(model_calls(MODEL_GRANT_TABLE_OP), calls);
+		for (ref = GNTTAB_NR_RESERVED_ENTRIES; ref < frames * A_FRAME; ref++)
+			unit_expect(!xen_grant_end(ref));
+		xen_grant_fini();
+	}
+	ck_assert_int_eq(xen_grant_init(1000), 0);
+	finish();
+}
+
 static const struct unit_case cases[] = {
 	{"a page is granted and ended", grants_and_ends},
 	{"what is no grant is refused", refuses},
@@ -216,6 +305,8 @@ static const struct unit_case cases[] = {
 	{"set-up and growth that fail leave nothing", init_fails},
 	{"grants outlive the table", another_life},
 	{"two CPUs grant at once", threads},
+	{"tables that cannot be are refused", table_that_cannot_be},
+	{"a table begins with the frames that it has", frames_to_begin_with},
 };
 
 UNIT_MAIN("grant", cases)

@@ -191,6 +191,9 @@ static void *run_cpu(void *arg)
 	uint64_t ops_here = sim.ops / sim.nr_cpus;
 
 	start_cpu(cpu);
+	/* Or one that is late would find that the others have used up the memory. */
+	if (sim.nr_cpus > 1)
+		pthread_barrier_wait(&sim.barrier);
 	for (uint64_t i = 1; i <= ops_here; i++) {
 		one_op(cpu);
 		if (i % MEET == 0 || i == ops_here)

@@ -264,6 +264,12 @@ static void across_the_mask(void)
 		dma = xen_dma_map_page(&dev, mk_pfn(pfn - 1), 0, 8192, XEN_DMA_TO_DEVICE, 0);
 		ck_assert_uint_eq(dma, 0xfffe000); /* to the last byte of the lower one */
 		xen_dma_unmap(&dev, dma, 8192, XEN_DMA_TO_DEVICE, 0);
+		/* Whatever is in the page behind. */
+		ck_assert_int_eq(xen_p2m_set(mk_pfn(pfn + 1), mk_mfn(XEN_INVALID_FRAME), false), 0);
+		dma = xen_dma_map_page(&dev, mk_pfn(pfn - 1), 0, 8192, XEN_DMA_TO_DEVICE, 0);
+		ck_assert_uint_eq(dma, 0xfffe000);
+		xen_dma_unmap(&dev, dma, 8192, XEN_DMA_TO_DEVICE, 0);
+		ck_assert_int_eq(xen_p2m_set(mk_pfn(pfn + 1), mk_mfn(0x10000), false), 0);
 		dma = xen_dma_map_page(&dev, mk_pfn(pfn), 0, 8192, XEN_DMA_TO_DEVICE, 0);
 		ck_assert(xen_swiotlb_is_bounce(dma));
 		ck_assert_uint_le(dma + 8191, MASK(28));

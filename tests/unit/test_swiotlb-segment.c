@@ -125,6 +125,12 @@ static void the_last_area_too(void)
 	ck_assert_uint_eq(pool_stats(0).segments, 1);
 	for (unsigned int i = 0; i < 4; i++)
 		ck_assert(xen_swiotlb_unmap_single(dma[i], 4096, XEN_DMA_TO_DEVICE, false));
+	/* The largest free piece is that of all areas. */
+	ck_assert_uint_eq(pool_stats(0).largest_free, pool_stats(0).bytes);
+	model_set_cpu(0);
+	dma[0] = pool_map(pool_of(32), &bits32, "dev", buf, 4096, XEN_DMA_TO_DEVICE);
+	ck_assert_uint_ge(pool_stats(0).largest_free, pool_stats(0).bytes / 2);
+	ck_assert(xen_swiotlb_unmap_single(dma[0], 4096, XEN_DMA_TO_DEVICE, false));
 	buffer_free(buf, 4096);
 	dma_stop();
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The suite on the model: a program that prints its lines, as dom0 or, with the argument domu, as
- * a domain without devices. The machine is the one that conformance.sh gives to Xen: 3 GiB of RAM
+ * a domain without devices; domu-devices: as one that has the edu and the NVMe controller. The
+ * machine is the one that conformance.sh gives to Xen: 3 GiB of RAM
  * with the PC's hole, an edu and an NVMe controller.
  */
 #include <stdio.h>
@@ -54,7 +55,7 @@ uint64_t conf_pte(const volatile void *va)
 	return model_pte(va);
 }
 
-static bool start(bool domu)
+static bool start(bool domu, bool devices)
 {
 	const struct model_params params = {
 		.e820 = machine,
@@ -70,6 +71,10 @@ static bool start(bool domu)
 	model_start(&params);
 	if (domu)
 		model_give_flat_map();
+	for (i = 0; devices && i < LEN(functions); i++)
+		if (functions[i].bar[0].size)
+			model_permit_iomem(dma_to_mfn(functions[i].bar[0].addr),
+					   functions[i].bar[0].size >> XEN_PAGE_SHIFT);
 	for (i = 0; i < LEN(functions); i++)
 		model_pci_plug(&functions[i]);
 	if (domu)
@@ -81,10 +86,11 @@ static bool start(bool domu)
 
 int main(int argc, char **argv)
 {
-	bool domu = argc == 2 && !strcmp(argv[1], "domu");
+	bool devices = argc == 2 && !strcmp(argv[1], "domu-devices");
+	bool domu = devices || (argc == 2 && !strcmp(argv[1], "domu"));
 
 	setvbuf(stdout, NULL, _IOLBF, 0); /* a breach ends the process */
-	if (!start(domu)) {
+	if (!start(domu, devices)) {
 		fprintf(stderr, "conformance: the model's PCI cannot be scanned\n");
 		return 1;
 	}

@@ -2,7 +2,7 @@
 """The reference guest as domU with passed-through devices, the kernel's pciback on the other side."""
 
 from basic import bind_without_iommu
-from guest import CONFIG, GUEST, PASSED, gone
+from guest import CONFIG, GUEST, PASSED, conformance, gone
 from host import Failure
 from scenario import scenario
 
@@ -80,20 +80,18 @@ def store(host):
     return {line for line in lines if not line.endswith(' = ""')}
 
 
-def cycles(host, number):
+def cycles(host, number, attach, works, **config):
     """Attach and detach two devices by turns; the guest judges what it holds."""
     devices = [EDU_AT, host.disks["src"]]
-    for device in devices:
-        host.do(f"xl pci-assignable-add {device}")
     before = store(host)
-    host.start("one", **CONFIG, passthrough="enabled", e820_host=1,
+    host.start("one", **CONFIG, **config,
                extra=f"test=domu-hotplug iterations={number} wait=120000")
     host.wait("one", "^domu: ready$")
     since = 0
     for cycle in range(number):
         device = devices[cycle % 2]
-        host.do(f"xl pci-attach one {device}")
-        host.wait("one", r"^domu: \S+ \w+ works, MSI", since=since)
+        host.do(f"{attach} {device}")
+        host.wait("one", rf"^domu: \S+ \w+ works, {works}", since=since)
         since = len(host.guests["one"])
         host.do(f"xl pci-detach one {device}")
         host.wait("one", r"^domu: \S+ \w+ gone after", since=since)
@@ -107,7 +105,17 @@ def cycles(host, number):
 @scenario("guest-hot", "xl pci-attach and -detach, two devices by turns, 6 times", "short",
           iommu="vtd", qemu=EDU, disks={"src": 4 << 20}, files=GUEST)
 def guest_hot(host):
-    cycles(host, 6)
+    for device in (EDU_AT, host.disks["src"]):
+        host.do(f"xl pci-assignable-add {device}")
+    cycles(host, 6, "xl pci-attach one", "MSI", passthrough="enabled", e820_host=1)
+
+
+@scenario("guest-hot-direct", "the same without IOMMU, 6 times: INTx, and DMA that nothing stops",
+          qemu=EDU, disks={"src": 4 << 20}, files=GUEST)
+def guest_hot_direct(host):
+    for device in (EDU_AT, host.disks["src"]):
+        bind_without_iommu(host, device)
+    cycles(host, 6, "attach 1", "INTx")
 
 
 @scenario("guest-crash", "a guest crashes in mid-DMA: its devices go to the next one", iommu="vtd",
@@ -123,3 +131,16 @@ def guest_crash(host):
     host.wait("two", PASSED)
     gone(host, "two")
     host.same("src", "dst")
+
+
+@scenario("guest-conformance-devices", "the same as a domU that has devices", iommu="vtd",
+          mem="3G", qemu=("-device", "edu,addr=4", "-device", "nvme,serial=conformance,addr=5"),
+          files=GUEST)
+def guest_conformance_devices(host):
+    host.start("one", **CONFIG, passthrough="enabled",
+               extra="test=conformance edu=1 nvme=1 wait=120000")
+    host.wait("one", "^pci: waiting for devices$")
+    for device in ("0000:00:04.0", "0000:00:05.0"):
+        host.do(f"xl pci-assignable-add {device}")
+        host.do(f"xl pci-attach one {device}")
+    conformance(host, "domu-devices")

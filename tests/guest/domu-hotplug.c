@@ -188,7 +188,7 @@ static bool alloc_buffers(void)
 void scenario_domu_hotplug(void)
 {
 	static const struct guest_front_client client = {added, removing};
-	uint64_t owned = pages_owned();
+	uint64_t owned = pages_owned(), identity;
 	struct xen_pci_dev *dev = NULL;
 	unsigned int i;
 
@@ -197,11 +197,17 @@ void scenario_domu_hotplug(void)
 		guest_front_set_client(&client);
 		while ((dev = guest_next_device(dev)))
 			added(dev);
+		identity = nr_slots() ? ~0ULL : figures_take().identity;
 		boot_printf("domu: ready\n");
 		run(rounds(2));
 		/* The tool is not through yet when a device has gone. */
 		if (!nr_slots())
 			guest_front_wait(is_over, NULL, DETACH_NS);
+		/* A device that is there no more has marked nothing. */
+		if (!nr_slots() && !verdict_failed() && identity != ~0ULL)
+			check(figures_take().identity == identity,
+			      "%lu pages are identity, before all came it was %lu",
+			      figures_take().identity, identity);
 		guest_front_set_client(NULL);
 		for (i = 0; i < MAX_SLOTS; i++)
 			if (slots[i].state != SLOT_FREE)

@@ -8,11 +8,11 @@
 
 struct figures {
 	unsigned int grants;
-	unsigned int ports;  /* event channels, whatever kind */
-	unsigned int pirqs;  /* of these, bound to PIRQs */
-	uint64_t owned;	     /* frames, by Xen's count */
-	uint64_t free;	     /* pages of the page allocator */
-	unsigned int ranges; /* of identity */
+	unsigned int ports; /* event channels, whatever kind */
+	unsigned int pirqs; /* of these, bound to PIRQs */
+	uint64_t owned;	    /* frames, by Xen's count */
+	uint64_t free;	    /* pages of the page allocator */
+	uint64_t identity;  /* pages marked, each as often as it is */
 };
 
 /* With caches and idle pools given back first. */

@@ -194,6 +194,7 @@ static void ram_in_the_way(void)
 	ck_assert_ptr_nonnull(strstr(model_last_log(), log));
 	snprintf(log, sizeof(log), "[0x0-0x%llx]: not used", (unsigned long long)end - 1);
 	ck_assert_ptr_nonnull(strstr(model_last_log(), log));
+	ck_assert_ptr_null(strstr(model_last_log(), "balloon"));
 	finish(&host, &before);
 }
 

@@ -19,6 +19,7 @@ struct odd {
 static const struct odd table[] = {
 	{0x10, {0}, {0}, 0, NULL},
 	{0x10, {0x8}, {0}, 0, NULL},
+	{0x14, {0x8}, {0}, 0, NULL}, /* behind a register that is none of 64 bits */
 	{0x10, {0xe0000000}, {0xfffff000}, 0x1000, NULL},
 	{0x10, {0x80000000}, {0x80000000}, 0x80000000, NULL},
 	/* The address bits that stick are one run that reaches the top. */

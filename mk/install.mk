@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Installation: the archive, the headers under include/xendma/xen/, a pkg-config file, documents.
+# Installation: the archive, the headers under include/xendma/xen/, a pkg-config file, documents; the
+# dom0 command with its page, completion and unit.
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -9,10 +10,27 @@ INSTALL := install
 LIBDIR = $(PREFIX)/lib
 INCDIR = $(PREFIX)/include/xendma/xen
 DOCDIR = $(PREFIX)/share/doc/xendma
+SBINDIR = $(PREFIX)/sbin
+MANDIR = $(PREFIX)/share/man/man1
+COMPDIR = $(PREFIX)/share/bash-completion/completions
+UNITDIR = $(PREFIX)/lib/systemd/system
 DOCS := README.md docs/architecture.md docs/porting.md docs/guest.md docs/testing.md
 
 .PHONY: install
-install: $(O)/libxendma.a ## install under $(DESTDIR)$(PREFIX)
+install: install-lib install-xenpci ## install under $(DESTDIR)$(PREFIX)
+
+.PHONY: install-xenpci
+install-xenpci: $(O)/host/xenpci ## install the dom0 command alone
+	$(Q)$(INSTALL) -d $(addprefix $(DESTDIR),$(SBINDIR) $(MANDIR) $(COMPDIR) $(UNITDIR))
+	$(Q)$(INSTALL) $(O)/host/xenpci $(DESTDIR)$(SBINDIR)
+	$(Q)$(INSTALL) -m 644 tools/xenpci/xenpci.1 $(DESTDIR)$(MANDIR)
+	$(Q)$(INSTALL) -m 644 tools/xenpci/xenpci.bash $(DESTDIR)$(COMPDIR)/xenpci
+	$(Q)sed 's,@PREFIX@,$(PREFIX),' tools/xenpci/xenpci-assignable.service.in \
+		>$(O)/xenpci-assignable.service
+	$(Q)$(INSTALL) -m 644 $(O)/xenpci-assignable.service $(DESTDIR)$(UNITDIR)
+
+.PHONY: install-lib
+install-lib: $(O)/libxendma.a ## install the library alone
 	$(Q)$(INSTALL) -d $(addprefix $(DESTDIR),$(LIBDIR)/pkgconfig $(INCDIR) $(DOCDIR))
 	$(Q)$(INSTALL) -m 644 $(O)/libxendma.a $(DESTDIR)$(LIBDIR)
 	$(Q)$(INSTALL) -m 644 include/xen/*.h $(DESTDIR)$(INCDIR)
@@ -24,8 +42,9 @@ install: $(O)/libxendma.a ## install under $(DESTDIR)$(PREFIX)
 .PHONY: uninstall
 uninstall: ## remove what install put there
 	$(Q)rm -rf $(addprefix $(DESTDIR),$(LIBDIR)/libxendma.a $(LIBDIR)/pkgconfig/xendma.pc \
-		$(PREFIX)/include/xendma $(DOCDIR))
+		$(PREFIX)/include/xendma $(DOCDIR) $(SBINDIR)/xenpci $(MANDIR)/xenpci.1 \
+		$(COMPDIR)/xenpci $(UNITDIR)/xenpci-assignable.service)
 
 .PHONY: install-check
-install-check: $(O)/libxendma.a ## does a program build and run against an installed tree?
+install-check: $(O)/libxendma.a $(O)/host/xenpci ## does a program build and run against an installed tree?
 	$(Q)CC='$(CC)' MAKE='$(MAKE)' tests/install/check.sh $(O)

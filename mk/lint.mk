@@ -3,7 +3,7 @@
 
 CLANG_FORMAT ?= clang-format-14
 C_FILES = $(sort $(shell find include lib arch drivers tests tools -name '*.[ch]' 2>/dev/null))
-SHELL_FILES := .ci/run $(wildcard scripts/*.sh tests/*/*.sh tests/dom0/*-init tests/bench/linux/init arch/x86/xen/boot/*.sh)
+SHELL_FILES := .ci/run $(wildcard scripts/*.sh tests/*/*.sh tests/dom0/*-init tools/*/*.bash tests/bench/linux/init arch/x86/xen/boot/*.sh)
 
 .PHONY: fmt
 fmt: ## put all C files into the project's format

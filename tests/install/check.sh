@@ -78,6 +78,77 @@ else
 	fail "docs/porting.md's examples are not just the functions of port.h"
 fi
 
+# ---- the dom0 command ----
+
+xenpci=$stage/opt/x/sbin/xenpci
+help=$("$xenpci" --help)
+commands=$(sed -n 's/^  \([a-z]*\)  .*/\1/p' <<<"$help")
+if [ "$("$xenpci" --version)" ] && [ -n "$commands" ] && [ "$(wc -l <<<"$help")" -le 24 ] &&
+	! grep -q '.\{81\}' <<<"$help"; then
+	pass "xenpci --help fits a screen"
+else
+	fail "xenpci --help does not fit a screen of 80 by 24"
+fi
+
+page=$stage/opt/x/share/man/man1/xenpci.1
+missing=
+for command in $commands; do
+	grep -q "^\.B xenpci $command" "$page" && "$xenpci" "$command" --help >/dev/null ||
+		missing+=" $command"
+	for option in $("$xenpci" "$command" --help | grep -oE -e '--[a-z-]+'); do
+		grep -q -e "${option//-/\\\\-}" "$page" || missing+=" $command $option"
+	done
+done
+if [ -z "$missing" ]; then
+	pass "xenpci(1) has every command and option"
+else
+	fail "xenpci(1) does not have:$missing"
+fi
+if command -v groff >/dev/null; then
+	warnings=$(groff -man -Tutf8 -ww -z "$page" 2>&1)
+	if [ -z "$warnings" ]; then
+		pass "xenpci(1) is clean"
+	else
+		fail "xenpci(1): $warnings"
+	fi
+else
+	skip "xenpci(1) is clean: no groff"
+fi
+
+# complete LINE: what bash would offer, with stand-ins for the two commands that are asked.
+complete_line()
+{
+	COMP_LINE=$1 COMP_POINT=${#1} bash -c '
+		complete() { :; }
+		xl() { printf "Name ID\nDomain-0 0\nguest 1\n"; }
+		xenpci() { printf "\"0000:00:06.0\"\n"; }
+		. "$1"
+		_xenpci
+		printf "%s " "${COMPREPLY[@]}"' bash "$stage/opt/x/share/bash-completion/completions/xenpci"
+}
+
+wrong=
+while IFS='|' read -r line wanted; do
+	got=$(complete_line "$line")
+	[ "${got% }" = "$wanted" ] || wrong+=" '$line': '$got'"
+done <<'EOF'
+xenpci att|attach
+xenpci attach g|guest
+xenpci attach --no-iommu guest 00|0000:00:06.0
+xenpci attach guest 0000:00:0|06.0
+xenpci detach --f|--force
+xenpci assignable r|remove
+xenpci check 0000:00:06.0 |--json --no-iommu guest
+EOF
+for command in $commands; do
+	[[ " $(complete_line 'xenpci ') " == *" $command "* ]] || wrong+=" no $command"
+done
+if [ -z "$wrong" ]; then
+	pass "bash completes commands, options, domains and devices"
+else
+	fail "completion:$wrong"
+fi
+
 "${MAKE:-make}" -s uninstall O="$build" DESTDIR="$stage" PREFIX=/opt/x
 left=$(find "$stage/opt" -type f)
 if [ -z "$left" ]; then

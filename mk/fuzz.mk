@@ -6,7 +6,7 @@
 #   make fuzz-corpus             every input of every corpus, once
 #   make fuzz-merge T=pci        put what fuzzing found into the corpus, as little as covers it all
 
-FUZZ_TARGETS := e820 setup ranges p2m contiguous dma pci xenstore
+FUZZ_TARGETS := e820 setup ranges p2m contiguous dma pci xenstore xenpci
 FUZZ_SRC := $(addprefix tests/fuzz/,fuzz.c dma-oracle.c pci-hostile.c $(FUZZ_TARGETS:%=fuzz_%.c))
 FUZZ_CC := clang-14
 TIME ?= 30
@@ -23,7 +23,7 @@ $(O)/host-fuzz/fuzz_pci: $(O)/host-fuzz/tests/fuzz/pci-hostile.o
 $(O)/host-fuzz/fuzz_%: $(O)/host-fuzz/tests/fuzz/fuzz_%.o $(O)/host-fuzz/tests/fuzz/fuzz.o \
 		$(O)/host-fuzz/libhosted.a
 	@$(if $(Q),printf '  LINK    %s\n' '$@')
-	$(Q)$(CC) $(SAN_fuzz) -fsanitize=fuzzer -o $@ $^ -lpthread
+	$(Q)$(CC) $(SAN_fuzz) -fsanitize=fuzzer -o $@ $^ $(FUZZ_LIBS) -lpthread
 
 .PHONY: fuzz-build
 fuzz-build:

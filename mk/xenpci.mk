@@ -40,3 +40,9 @@ $(HOST)/test_xenpci-%: $(HOST)/tests/unit/test_xenpci-%.o $(HOST)/libxenpci.a
 # Those two read a tree of files by the real seam.
 $(HOST)/test_xenpci-map $(HOST)/test_xenpci-check: $(call host_obj,tools/xenpci/files.c)
 $(addprefix $(HOST)/test_xenpci-,attach refuse assignable status): $(call host_obj,$(XENPCI_WORLD))
+
+# The fuzz target (mk/fuzz.mk) in the same host.
+$(O)/host-fuzz/fuzz_xenpci: $(patsubst %.c,$(O)/host-fuzz/%.o,$(XENPCI_WORLD)) \
+	$(O)/host-fuzz/libxenpci.a
+$(O)/host-fuzz/fuzz_xenpci: FUZZ_LIBS = $$(pkg-config --libs libpci jansson)
+$(O)/host-fuzz/tests/fuzz/fuzz_xenpci.o: HOST_CFLAGS += -D_GNU_SOURCE -Itools

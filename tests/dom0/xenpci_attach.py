@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """xenpci on real Xen, beside xl: what each can do, and what is left when they are through."""
 
+import json
 import re
 
 from basic import CARD, E1000E, LINUX, LINUX_CONFIG, bind_without_iommu
@@ -62,4 +63,42 @@ def no_iommu(host):
         works(host, since)
         host.do(f"xenpci detach peer {CARD}", says="1 device detached from domain 1")
         host.wait("peer", r"^domu: 0000:\S+ gone$", since=since)
+    same(before, ledger(host))
+
+
+def has(host, devices):
+    """What `xenpci status` says of the guest: connected, just these devices, no problem."""
+    shown = json.loads(host.do("xenpci status --json"))
+    found = {d["address"] for domain in shown for d in domain["devices"] if not d["problem"]}
+    ends = {end for domain in shown for end in (domain["backend"], domain["frontend"])}
+    if found != set(devices) or ends - {"connected"}:
+        raise Failure(f"status says {shown}, not {devices}")
+
+
+@scenario("xenpci-several-vtd", "xenpci: a card, then two disks at once; from driver to driver; VT-d",
+          iommu="vtd", qemu=E1000E, disks={"src": 4 << 20, "dst": 4 << 20}, files=LINUX)
+def several_vtd(host):
+    disks = " ".join(host.disks.values())
+    every = [CARD, *host.disks.values()]
+    start_peer(host, passthrough="enabled")
+    before = ledger(host)
+    host.do(f"xenpci assignable add {CARD} {disks}")
+    if host.do("xenpci assignable list | wc -l").strip() != "3":
+        raise Failure("not all three are assignable")
+    host.do("xl pci-assignable-list", says=CARD)
+    host.do(f"xenpci attach --dry-run peer {CARD} {disks}", says="offer to the guest")
+    host.do(f"xenpci attach peer {CARD}", says="1 device attached to domain 1")
+    works(host, 0)
+    has(host, [CARD])
+    host.do(f"xenpci attach peer {disks}", says="2 devices attached to domain 1")
+    host.wait("peer", "^domu: copied src to dst$")
+    host.same("src", "dst")
+    has(host, every)
+    host.do(f"xl pci-list peer | grep -c {CARD[5:]}")
+    # Not the last first: those behind move up.
+    host.do(f"xenpci detach peer {CARD}")
+    has(host, host.disks.values())
+    host.do(f"xenpci detach peer {disks}", says="2 devices detached from domain 1")
+    host.do(f"xenpci assignable remove {CARD} {disks}")
+    host.do("xenpci status", says="no domain has a PCI device")
     same(before, ledger(host))

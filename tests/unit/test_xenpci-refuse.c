@@ -66,6 +66,9 @@ static void held(void)
 	refuse("attach --no-iommu 1 0000:00:06.0", EXIT_BUSY, "domain 2");
 	refuse("attach --no-iommu 1 0000:00:07.0 0000:00:06.0", EXIT_BUSY, "domain 2");
 	refuse("detach 1 0000:00:06.0", EXIT_BUSY, "domain 2 has it");
+	world_put_node("/libxl/pci/0000-00-06-0", NULL); /* the record still says it */
+	refuse("detach 1 0000:00:06.0", EXIT_BUSY, "domain 2 has it");
+	refuse("attach --no-iommu 1 0000:00:06.0", EXIT_BUSY, "domain 2");
 	expect(EXIT_DONE, "attach --no-iommu 2 0000:00:06.0");
 	expect_said("has it already");
 	world.locked = true;

@@ -40,6 +40,14 @@ static void put_number(const char *path, int value)
 	world_put_node(path, text);
 }
 
+/* Of a backend; at most as many as there can be. */
+static int functions(uint32_t domain)
+{
+	int count = number(back(domain, "num_devs"));
+
+	return count > BACKEND_MAX ? BACKEND_MAX : count;
+}
+
 static const char *numbered(const char *name, int i)
 {
 	static char key[32];
@@ -79,7 +87,7 @@ static bool release_function(uint32_t domain, int i)
 
 static void set_up(uint32_t domain)
 {
-	int i, count = number(back(domain, "num_devs"));
+	int i, count = functions(domain);
 
 	for (i = 0; i < count; i++)
 		if (!export_function(domain, i)) {
@@ -92,7 +100,7 @@ static void set_up(uint32_t domain)
 /* A function that cannot be exported or released leaves the backend where it is, as in Linux. */
 static bool reconfigure(uint32_t domain)
 {
-	int i, state, count = number(back(domain, "num_devs"));
+	int i, state, count = functions(domain);
 
 	for (i = 0; i < count; i++) {
 		state = number(back(domain, numbered("state", i)));
@@ -181,7 +189,7 @@ void guest_forget(void)
 	const char *bdf;
 
 	for (domain = world.domain; domain < world.domain + world.domains; domain++) {
-		count = number(back(domain->id, "num_devs"));
+		count = functions(domain->id);
 		for (k = 0; k < count; k++) {
 			bdf = world_node(back(domain->id, numbered("dev", k)));
 			if (bdf && world_device(bdf))

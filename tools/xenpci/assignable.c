@@ -196,7 +196,7 @@ static enum exit_status list(struct context *context)
 
 	for (i = 0; !status && i < situation.devices.count; i++) {
 		device = &situation.devices.device[i];
-		if (!device_is_pciback(device) || situation.holder[i].owner != OWNER_NONE)
+		if (!device_is_pciback(device) || situation.holder[i].owner != NOTED_NONE)
 			continue;
 		json_array_append_new(array, json_string(BDF_STR(device->bdf)));
 		if (!context->json)

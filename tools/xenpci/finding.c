@@ -42,11 +42,14 @@ static void split(char *text, const char *format, char *parts[3])
 static bool is_known(const struct report *report, const char *id, char *const parts[3])
 {
 	const struct finding *finding;
+	size_t i;
 
-	for (finding = report->findings; finding < report->findings + report->count; finding++)
+	for (i = 0; i < report->count; i++) {
+		finding = &report->findings[i];
 		if (!strcmp(finding->id, id) && !strcmp(finding->cause, parts[0]) &&
 		    !strcmp(finding->evidence, parts[1]) && !strcmp(finding->next, parts[2]))
 			return true;
+	}
 	return false;
 }
 

@@ -61,17 +61,17 @@ static void judge_holder(const struct judge *judge)
 {
 	struct holder holder = situation_holder(judge->situation, judge->device->bdf);
 
-	if (holder.owner == OWNER_UNREADABLE)
+	if (holder.owner == NOTED_UNREADABLE)
 		report_error(judge->report, EXIT_BUSY, "holder",
 			     "%s: who has it cannot be told|its node below /libxl/pci makes no "
 			     "sense|xenpci status",
 			     judge->address);
-	else if (holder.owner == OWNER_DOMAIN && holder.domain != judge->situation->domain)
+	else if (holder.owner == NOTED_DOMAIN && holder.domain != judge->situation->domain)
 		report_error(judge->report, EXIT_BUSY, "holder",
 			     "%s is taken|domain %" PRIu32 "%s has it|xenpci detach %" PRIu32 " %s",
 			     judge->address, holder.domain, holder.alive ? "" : ", which is gone,",
 			     holder.domain, judge->address);
-	else if (holder.owner == OWNER_DOMAIN)
+	else if (holder.owner == NOTED_DOMAIN)
 		report_error(judge->report, EXIT_BUSY, "half-done",
 			     "%s: an attach or detach was not finished|noted for domain %" PRIu32
 			     ", not among its devices|xenpci detach %" PRIu32 " %s",
@@ -82,7 +82,12 @@ static void judge_record(const struct judge *judge)
 {
 	const struct record *record = records_find(&judge->situation->records, judge->device->bdf);
 
-	if (record)
+	if (!record)
+		report_error(judge->report, EXIT_BUSY, "half-done",
+			     "%s: something is left over|its record makes no sense|xenpci detach "
+			     "%" PRIu32 " %s",
+			     judge->address, judge->situation->domain, judge->address);
+	else
 		report_error(judge->report, EXIT_BUSY, "half-done",
 			     "%s: something is left over|record: %s, domain %" PRIu32
 			     "|xenpci detach %" PRIu32 " %s",
@@ -96,7 +101,7 @@ static bool harmless(const struct judge *judge, const struct device *other)
 	return backend_find(&judge->situation->backend, other->bdf) >= 0 ||
 	       wish_find(judge->wishes, judge->count, other->bdf) ||
 	       (device_is_pciback(other) &&
-		situation_holder(judge->situation, other->bdf).owner == OWNER_NONE);
+		situation_holder(judge->situation, other->bdf).owner == NOTED_NONE);
 }
 
 static void judge_sharing(const struct judge *judge, const struct device *other)
@@ -154,6 +159,7 @@ bool judge_attached(const struct situation *situation, struct bdf bdf)
 	return at >= 0 && situation->backend.function[at].exported &&
 	       situation->backend.state == XenbusStateConnected &&
 	       situation->backend.function[at].state != XenbusStateClosing &&
+	       !records_is_broken(&situation->records, bdf) &&
 	       (!record ||
 		(record->stage == RECORD_ATTACHED && record->domain == situation->domain));
 }
@@ -175,7 +181,8 @@ void judge_device(const struct situation *situation, const struct wish *wishes, 
 			    judge.address, situation->domain);
 		return;
 	}
-	if (records_find(&situation->records, device->bdf))
+	if (records_find(&situation->records, device->bdf) ||
+	    records_is_broken(&situation->records, device->bdf))
 		judge_record(&judge);
 	else
 		judge_holder(&judge);

@@ -21,7 +21,7 @@ struct listing {
 /* Whose it is, by libxl's note: false if nobody's. */
 static bool owner_of(const struct listing *listing, struct bdf bdf, uint32_t *domain)
 {
-	return listing->store && owner_read(listing->store, 0, bdf, domain) == OWNER_DOMAIN;
+	return listing->store && owner_read(listing->store, 0, bdf, domain) == NOTED_DOMAIN;
 }
 
 static bool assignable(const struct listing *listing, const struct device *device)

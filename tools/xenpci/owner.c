@@ -19,15 +19,15 @@ char *owner_path(struct bdf bdf, const char *note)
 enum owner owner_read(struct store *store, uint32_t t, struct bdf bdf, uint32_t *domain)
 {
 	char *path = owner_path(bdf, "domid"), *value;
-	enum owner owner = OWNER_UNREADABLE;
+	enum owner owner = NOTED_UNREADABLE;
 	uint64_t number;
 	int err = store_read(store, t, path, &value);
 
 	if (err == -ENOENT) {
-		owner = OWNER_NONE;
+		owner = NOTED_NONE;
 	} else if (!err && number_parse(value, 10, 0x7fef, &number, NULL)) {
 		*domain = (uint32_t)number;
-		owner = OWNER_DOMAIN;
+		owner = NOTED_DOMAIN;
 	}
 	free(value);
 	free(path);

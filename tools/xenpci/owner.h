@@ -11,12 +11,12 @@
 #include "store.h"
 
 enum owner {
-	OWNER_NONE,
-	OWNER_DOMAIN,
-	OWNER_UNREADABLE, /* there is a note, but no domain's number in it */
+	NOTED_NONE,
+	NOTED_DOMAIN,
+	NOTED_UNREADABLE, /* there is a note, but no domain's number in it */
 };
 
-/* Whom the device is given to; *domain is set for OWNER_DOMAIN only. */
+/* Whom the device is given to; *domain is set for NOTED_DOMAIN only. */
 enum owner owner_read(struct store *store, uint32_t t, struct bdf bdf, uint32_t *domain);
 
 /* Path of a note, to be freed. */

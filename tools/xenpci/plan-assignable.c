@@ -123,12 +123,16 @@ static bool may_remove(const struct situation *situation, struct bdf bdf, struct
 	const struct record *record = records_find(&situation->records, bdf);
 	struct holder holder = situation_holder(situation, bdf);
 
-	if (holder.owner == OWNER_DOMAIN || record)
+	if (records_is_broken(&situation->records, bdf))
+		report_error(report, EXIT_BUSY, "half-done",
+			     "%s: something is left over|its record makes no sense|xenpci status",
+			     BDF_STR(bdf));
+	else if (holder.owner == NOTED_DOMAIN || record)
 		report_error(report, EXIT_BUSY, "holder",
 			     "%s is taken|domain %" PRIu32 " has it|xenpci detach %" PRIu32 " %s",
 			     BDF_STR(bdf), record ? record->domain : holder.domain,
 			     record ? record->domain : holder.domain, BDF_STR(bdf));
-	else if (holder.owner == OWNER_UNREADABLE)
+	else if (holder.owner == NOTED_UNREADABLE)
 		report_error(report, EXIT_BUSY, "holder",
 			     "%s: who has it cannot be told|its node below /libxl/pci makes no "
 			     "sense|xenpci status",

@@ -51,7 +51,7 @@ static bool add_one(const struct situation *situation, struct bdf bdf, struct pl
 			     BDF_STR(bdf));
 		return false;
 	}
-	planned->noted = holder.owner == OWNER_DOMAIN && holder.domain == situation->domain;
+	planned->noted = holder.owner == NOTED_DOMAIN && holder.domain == situation->domain;
 	return true;
 }
 
@@ -75,9 +75,12 @@ static bool is_involved(const struct situation *situation, const struct plan_dev
 static bool held_by_other(const struct situation *situation, const struct plan_device *planned,
 			  struct report *report)
 {
+	const struct record *record = records_find(&situation->records, planned->bdf);
 	struct holder holder = situation_holder(situation, planned->bdf);
 
-	if (is_involved(situation, planned) || holder.owner != OWNER_DOMAIN)
+	if (record && record->domain != situation->domain)
+		holder = (struct holder){.owner = NOTED_DOMAIN, .domain = record->domain};
+	else if (is_involved(situation, planned) || holder.owner != NOTED_DOMAIN)
 		return false;
 	report_error(report, EXIT_BUSY, "holder",
 		     "%s is not domain %" PRIu32 "'s|domain %" PRIu32

@@ -97,6 +97,17 @@ static int read_texts(struct store *store, uint32_t t, struct record *record)
 	return err == -ENOENT ? -EINVAL : err;
 }
 
+/* Without a stage: 0 if there is no record, -EINVAL if there is something. */
+static int is_there(struct store *store, uint32_t t, struct bdf bdf)
+{
+	char *path = path_of(bdf, ""), *value;
+	int err = store_read(store, t, path, &value);
+
+	free(value);
+	free(path);
+	return err == -ENOENT ? 0 : err ? err : -EINVAL;
+}
+
 int record_read(struct store *store, uint32_t t, struct bdf bdf, struct record *record)
 {
 	uint64_t domain = 0, pid = 0, iommu = 0, permissive = 0;
@@ -105,7 +116,7 @@ int record_read(struct store *store, uint32_t t, struct bdf bdf, struct record *
 	*record = (struct record){.bdf = bdf};
 	err = read_stage(store, t, bdf, &record->stage);
 	if (err == -ENOENT)
-		return 0;
+		return is_there(store, t, bdf);
 	if (!err)
 		err = read_number(store, t, bdf, "domain", 0x7fef, &domain);
 	if (!err)
@@ -193,6 +204,9 @@ static void add_record(struct store *store, const char *name, struct records *re
 		records->record = memory_grow(records->record, records->count + 1, sizeof(record));
 		records->record[records->count++] = record;
 	} else if (got < 0) {
+		records->broken =
+			memory_grow(records->broken, records->broken_count + 1, sizeof(bdf));
+		records->broken[records->broken_count++] = bdf;
 		report_warning(report, "record",
 			       "%s: its record makes no sense|" FOLDER "/%.40s: %s|"
 			       "xenpci detach takes back what the device itself names",
@@ -220,6 +234,7 @@ enum exit_status records_read(struct store *store, struct records *records, stru
 void records_free(struct records *records)
 {
 	free(records->record);
+	free(records->broken);
 	*records = (struct records){0};
 }
 
@@ -231,4 +246,14 @@ const struct record *records_find(const struct records *records, struct bdf bdf)
 		if (bdf_equal(records->record[i].bdf, bdf))
 			return &records->record[i];
 	return NULL;
+}
+
+bool records_is_broken(const struct records *records, struct bdf bdf)
+{
+	size_t i;
+
+	for (i = 0; i < records->broken_count; i++)
+		if (bdf_equal(records->broken[i], bdf))
+			return true;
+	return false;
 }

@@ -40,6 +40,8 @@ struct record {
 struct records {
 	struct record *record;
 	size_t count;
+	struct bdf *broken; /* have a record that makes no sense: not above */
+	size_t broken_count;
 };
 
 const char *record_stage_name(enum record_stage stage);
@@ -53,5 +55,6 @@ int record_remove(struct store *store, uint32_t t, struct bdf bdf);
 enum exit_status records_read(struct store *store, struct records *records, struct report *report);
 void records_free(struct records *records);
 const struct record *records_find(const struct records *records, struct bdf bdf);
+bool records_is_broken(const struct records *records, struct bdf bdf);
 
 #endif

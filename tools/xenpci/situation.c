@@ -71,7 +71,7 @@ static void read_holders(struct context *context, struct situation *situation)
 		*holder = (struct holder){0};
 		holder->owner = owner_read(context->store, 0, situation->devices.device[i].bdf,
 					   &holder->domain);
-		holder->alive = holder->owner == OWNER_DOMAIN &&
+		holder->alive = holder->owner == NOTED_DOMAIN &&
 				!hv_domain(context->hv, holder->domain, &info);
 	}
 }
@@ -81,7 +81,7 @@ struct holder situation_holder(const struct situation *situation, struct bdf bdf
 	const struct device *device = devices_find(&situation->devices, bdf);
 
 	if (!device)
-		return (struct holder){.owner = OWNER_NONE};
+		return (struct holder){.owner = NOTED_NONE};
 	return situation->holder[device - situation->devices.device];
 }
 

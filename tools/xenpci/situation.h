@@ -15,7 +15,7 @@
 /* Who has a device, by libxl's note. */
 struct holder {
 	enum owner owner;
-	uint32_t domain; /* for OWNER_DOMAIN */
+	uint32_t domain; /* for NOTED_DOMAIN */
 	bool alive;	 /* that domain exists */
 };
 
@@ -36,7 +36,7 @@ struct situation {
 /* Free with situation_free(), also after an error. */
 enum exit_status situation_read(struct context *context, uint32_t domain,
 				struct situation *situation);
-/* OWNER_NONE for a device that there is not. */
+/* NOTED_NONE for a device that there is not. */
 struct holder situation_holder(const struct situation *situation, struct bdf bdf);
 void situation_free(struct situation *situation);
 

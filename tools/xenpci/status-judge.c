@@ -40,7 +40,7 @@ static void gather(const struct situation *situation, struct status *status)
 	for (i = 0; i < situation->devices.count; i++) {
 		bdf = situation->devices.device[i].bdf;
 		holder = situation_holder(situation, bdf);
-		if (holder.owner == OWNER_DOMAIN && holder.domain == situation->domain)
+		if (holder.owner == NOTED_DOMAIN && holder.domain == situation->domain)
 			device_of(status, bdf)->noted = true;
 	}
 }

@@ -70,13 +70,18 @@ static enum exit_status find_domains(struct context *context, struct domains *do
 	for (i = 0; !status && i < situation.records.count; i++)
 		add_domain(domains, situation.records.record[i].domain);
 	for (i = 0; !status && i < situation.devices.count; i++) {
-		if (situation.holder[i].owner == OWNER_DOMAIN)
+		if (situation.holder[i].owner == NOTED_DOMAIN)
 			add_domain(domains, situation.holder[i].domain);
-		else if (situation.holder[i].owner == OWNER_UNREADABLE)
+		else if (situation.holder[i].owner == NOTED_UNREADABLE)
 			report_error(&context->report, EXIT_LEFTOVER, "owner",
 				     "%s: its note below /libxl/pci makes no sense||xenstore-rm it",
 				     BDF_STR(situation.devices.device[i].bdf));
 	}
+	for (i = 0; !status && i < situation.records.broken_count; i++)
+		report_error(&context->report, EXIT_LEFTOVER, "leftover",
+			     "%s: its record makes no sense|permissions may be granted|xenpci "
+			     "detach of the domain that had it",
+			     BDF_STR(situation.records.broken[i]));
 	if (!status)
 		add_backends(context->store, domains);
 	if (domains->count)

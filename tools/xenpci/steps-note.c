@@ -101,9 +101,10 @@ static int note(struct run *run, uint32_t t, struct plan_device *device)
 	uint32_t domain;
 	int err = record_read(run->context->store, t, device->bdf, &record);
 
-	if (err > 0 || owner_read(run->context->store, t, device->bdf, &domain) != OWNER_NONE)
+	if (err > 0 || err == -EINVAL ||
+	    owner_read(run->context->store, t, device->bdf, &domain) != NOTED_NONE)
 		return -EEXIST;
-	if (err && err != -EINVAL)
+	if (err)
 		return err;
 	device->record.pid = (uint32_t)getpid();
 	err = record_write(run->context->store, t, &device->record);

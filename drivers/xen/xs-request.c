@@ -89,10 +89,10 @@ static bool is_over(void *arg)
 	unsigned long flags = xen_port_lock(&xen_xs.lock);
 	bool over;
 
-	if (!xen_xs.broken)
+	if (!xen_xs.broken) {
 		xen_xs_transmit();
-	if (!xen_xs.broken && !xen_xs.answered)
 		xen_xs_receive();
+	}
 	over = xen_xs.answered || xen_xs.broken;
 	xen_port_unlock(&xen_xs.lock, flags);
 	return over;

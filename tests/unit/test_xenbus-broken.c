@@ -449,7 +449,7 @@ static const struct unit_case cases[] = {
 	{"transactions without a good number", bad_numbers},
 	{"lists of no names", bad_names},
 	{"messages come and go in pieces", trickles},
-	{"the ring's bytes are read once", read_once},
+	{"XSA-155 39 86: the ring's bytes are read once", read_once},
 	{"random bytes and indices do no harm", random_bytes},
 	{"events for nothing are answered ever later", storm},
 	{"events with a reason are answered at once", events_with_reason},

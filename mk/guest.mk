@@ -15,7 +15,7 @@ GUEST_SRC := $(addprefix tests/guest/,main.c cmdline.c verdict.c pages.c reckon.
 	scenarios.c test-memory.c test-identity.c test-mmio.c test-exchange.c test-dma.c \
 	test-devices.c test-nvme.c test-balloon.c test-pool.c test-smp.c test-badinput.c \
 	test-conformance.c demo.c copy.c disks.c \
-	front.c figures.c slot.c test-domu.c domu-copy.c domu-hotplug.c) \
+	front.c figures.c slot.c test-domu.c test-xenstore.c domu-copy.c domu-hotplug.c) \
 	tests/bench/guest/bench.c $(CONF_SRC)
 KERNEL_TEST_SRC := $(addprefix tests/kernel/,main.c crash.c)
 IMAGE_MAX := 1048576

@@ -118,3 +118,15 @@ def conformance(host, mode):
 def guest_conformance(host):
     host.start("one", **CONFIG, extra="test=conformance")
     conformance(host, "domu")
+
+
+@scenario("guest-xenstore", "a domU's xenstore client, through a live update of the daemon",
+          files=GUEST)
+def guest_xenstore(host):
+    host.start("one", **CONFIG, extra="test=xenstore iterations=30")
+    host.wait("one", r"^  xenstore: \d+ watches, then error")
+    host.do("cp /bin/xenstored /tmp/updated; xenstore-control live-update /tmp/updated", 60)
+    host.do("pidof updated", says=r"\d")
+    host.wait("one", r"^  xenstore: \d+ requests, .* 0 reconnections", 120)
+    host.wait("one", PASSED)
+    gone(host, "one")

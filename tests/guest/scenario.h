@@ -55,6 +55,7 @@ void scenario_pool(void);
 void scenario_smp(void);
 void scenario_badinput(void);
 void scenario_conformance(void);
+void scenario_xenstore(void);
 void scenario_domu_info(void);
 void scenario_domu_copy(void);
 void scenario_domu_hotplug(void);

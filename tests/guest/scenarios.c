@@ -28,6 +28,8 @@ static const struct scenario scenarios[] = {
 	{"nvme", "read, write, flush, PRP lists, MSI-X, errors", NEEDS_NVME, scenario_nvme},
 	{"conformance", "hypercalls, right and wrong, for comparison with the model",
 	 NEEDS_EDU | NEEDS_NVME | NEEDS_AS_DOM0, scenario_conformance},
+	{"xenstore", "values, transactions, watches and quotas of the host's xenstore",
+	 NEEDS_TO_BE_DOMU, scenario_xenstore},
 	{"domu-info", "what a domU finds: memory map, xenstore, PCI functions", NEEDS_TO_BE_DOMU,
 	 scenario_domu_info},
 	{"domu-copy", "NVMe disk src is copied to disk dst", NEEDS_NVME | ONLY_BY_NAME,

@@ -16,7 +16,7 @@ XENPCI_SRC := $(XENPCI_CORE) $(XENPCI_SEAMS) tools/xenpci/main.c
 XENPCI_LIBS := xencontrol xenforeignmemory xenstore libpci jansson
 
 # A host in memory: the seams as the tests have them.
-XENPCI_WORLD := $(addprefix tests/xenpci/,world.c fake-files.c fake-store.c fake-hv.c fake-guest.c)
+XENPCI_WORLD := $(addprefix tests/xenpci/,world.c fake-files.c fake-store.c fake-hv.c fake-query.c fake-guest.c)
 
 $(HOST)/tools/xenpci/%.o $(HOST)/tests/xenpci/%.o $(HOST)/tests/unit/test_xenpci-%.o: \
 	private HOST_CFLAGS += -D_GNU_SOURCE -Itools -DXENPCI_VERSION='"$(VERSION)"'
@@ -39,7 +39,7 @@ $(HOST)/test_xenpci-%: $(HOST)/tests/unit/test_xenpci-%.o $(HOST)/libxenpci.a
 
 # Those two read a tree of files by the real seam.
 $(HOST)/test_xenpci-map $(HOST)/test_xenpci-check: $(call host_obj,tools/xenpci/files.c)
-$(addprefix $(HOST)/test_xenpci-,attach refuse assignable status): $(call host_obj,$(XENPCI_WORLD))
+$(addprefix $(HOST)/test_xenpci-,attach refuse assignable status look): $(call host_obj,$(XENPCI_WORLD))
 
 # The fuzz target (mk/fuzz.mk) in the same host.
 $(O)/host-fuzz/fuzz_xenpci: $(patsubst %.c,$(O)/host-fuzz/%.o,$(XENPCI_WORLD)) \

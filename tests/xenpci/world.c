@@ -12,9 +12,15 @@
 #include "xenpci/interrupt.h"
 
 const struct command commands[] = {
-	{"list", "", "", run_list},	{"assignable", "", "", run_assignable},
-	{"status", "", "", run_status}, {"attach", "", "", run_attach},
-	{"detach", "", "", run_detach}, {0},
+	{"list", "", "", run_list},
+	{"assignable", "", "", run_assignable},
+	{"status", "", "", run_status},
+	{"attach", "", "", run_attach},
+	{"detach", "", "", run_detach},
+	{"check", "", "", run_check},
+	{"explain", "", "", run_explain},
+	{"map", "", "", run_map},
+	{0},
 };
 
 struct world world;

@@ -78,15 +78,26 @@ static void judge_holder(const struct judge *judge)
 			     judge->address, holder.domain, holder.domain, judge->address);
 }
 
-static void judge_record(const struct judge *judge)
+/* Whole, and another domain's that is alive: then its record is no leftover. */
+static bool is_settled(const struct judge *judge, const struct record *record)
+{
+	struct holder holder = situation_holder(judge->situation, judge->device->bdf);
+
+	return record->stage == RECORD_ATTACHED && record->domain != judge->situation->domain &&
+	       holder.owner == NOTED_DOMAIN && holder.alive && holder.domain == record->domain;
+}
+
+static void judge_hands(const struct judge *judge)
 {
 	const struct record *record = records_find(&judge->situation->records, judge->device->bdf);
 
-	if (!record)
+	if (records_is_broken(&judge->situation->records, judge->device->bdf))
 		report_error(judge->report, EXIT_BUSY, "half-done",
 			     "%s: something is left over|its record makes no sense|xenpci detach "
 			     "%" PRIu32 " %s",
 			     judge->address, judge->situation->domain, judge->address);
+	else if (!record || is_settled(judge, record))
+		judge_holder(judge);
 	else
 		report_error(judge->report, EXIT_BUSY, "half-done",
 			     "%s: something is left over|record: %s, domain %" PRIu32
@@ -181,10 +192,6 @@ void judge_device(const struct situation *situation, const struct wish *wishes, 
 			    judge.address, situation->domain);
 		return;
 	}
-	if (records_find(&situation->records, device->bdf) ||
-	    records_is_broken(&situation->records, device->bdf))
-		judge_record(&judge);
-	else
-		judge_holder(&judge);
+	judge_hands(&judge);
 	judge_itself(&judge);
 }

@@ -19,11 +19,12 @@ import traceback
 
 import basic  # noqa: F401 (registers its scenarios)
 import guest  # noqa: F401
-import hotplug  # noqa: F401
 import passthrough  # noqa: F401
 import protocol  # noqa: F401
 import xenpci_attach  # noqa: F401
+import xenpci_kill  # noqa: F401
 import xenpci_look  # noqa: F401
+import xenpci_mixed  # noqa: F401
 from host import O, Failure, Host
 from scenario import REGISTER
 

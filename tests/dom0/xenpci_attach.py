@@ -37,8 +37,9 @@ def same(before, after):
 
 
 def start_peer(host, **config):
+    since = len(host.guests.get("peer", []))
     host.start("peer", **LINUX_CONFIG, e820_host=1, **config)
-    host.wait("peer", "^domu: up$")
+    host.wait("peer", "^domu: up$", since=since)
 
 
 def works(host, since):
@@ -102,3 +103,21 @@ def several_vtd(host):
     host.do(f"xenpci assignable remove {CARD} {disks}")
     host.do("xenpci status", says="no domain has a PCI device")
     same(before, ledger(host))
+
+
+@scenario("xenpci-destroyed", "xl destroys a domain that xenpci gave a device; then again",
+          qemu=E1000E, files=LINUX)
+def destroyed(host):
+    bind_without_iommu(host, CARD)
+    before = ledger(host)
+    for domain in (1, 2):
+        start_peer(host)
+        since = len(host.guests["peer"])
+        host.do(f"xenpci attach --no-iommu peer {CARD}", says=f"attached to domain {domain}")
+        works(host, since)
+        host.do("xl destroy peer")
+        host.do("xenpci status", says="no domain has a PCI device")
+    host.do(f"xenpci assignable remove {CARD}")
+    host.do(f"xenpci assignable add {CARD}")
+    host.do("xenstore-exists /tool/xenpci", fails=True)
+    same({"sysfs": before["sysfs"]}, ledger(host))

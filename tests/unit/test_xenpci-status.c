@@ -146,6 +146,27 @@ static void domain_gone(void)
 	expect(EXIT_DONE, "status");
 }
 
+/* As after `xl destroy`: the record is all that is left, and in nobody's way. */
+static void domain_destroyed(void)
+{
+	world_make();
+	expect(EXIT_DONE, "attach --no-iommu 1 00:06.0");
+	world_domain(1)->exists = false;
+	world_put_node("/local/domain/0/backend/pci", NULL);
+	world_put_node("/local/domain/1", NULL);
+	world_put_node("/libxl/pci", NULL);
+	guest_forget();
+	expect(EXIT_DONE, "status");
+	expect_said("no domain has a PCI device");
+	world_add_domain(2, "guest", true, true);
+	expect(EXIT_DONE, "attach --dry-run --no-iommu guest 00:06.0");
+	ck_assert_str_eq(world_node("/tool/xenpci/0000-00-06-0/domain"), "1");
+	expect(EXIT_DONE, "attach --no-iommu guest 00:06.0");
+	ck_assert_str_eq(world_node("/tool/xenpci/0000-00-06-0/domain"), "2");
+	expect(EXIT_DONE, "detach 2 00:06.0");
+	ck_assert_ptr_null(world_node("/tool/xenpci"));
+}
+
 static void stuck(void)
 {
 	static const struct {
@@ -257,6 +278,7 @@ static const struct unit_case cases[] = {
 	{"what a living xenpci works on is no leftover", under_way},
 	{"what other tools left is named", by_others},
 	{"a record of a domain that is gone is named and cleaned up", domain_gone},
+	{"a record of a destroyed domain is in nobody's way", domain_destroyed},
 	{"two ends that wait for each other are named", stuck},
 	{"nonsense in xenstore is an error that names the node", malformed_store},
 	{"nonsense in sysfs hides no other device and is not used", malformed_sysfs},

@@ -22,6 +22,7 @@ struct context {
 	struct report report; /* printed to err by main when the command ends */
 	bool json;
 	bool dry_run;
+	bool locked; /* no other xenpci changes anything */
 
 	/* By way of the functions below. */
 	struct files *files;

@@ -19,6 +19,7 @@ enum exit_status lock_take(struct context *context)
 	if (!files)
 		return EXIT_HOST;
 	err = files_lock(files, LOCK, &holder);
+	context->locked = !err;
 	if (!err)
 		return EXIT_DONE;
 	if (err == -EWOULDBLOCK)

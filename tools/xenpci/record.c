@@ -257,3 +257,9 @@ bool records_is_broken(const struct records *records, struct bdf bdf)
 			return true;
 	return false;
 }
+
+void records_drop(struct records *records, size_t index)
+{
+	memmove(&records->record[index], &records->record[index + 1],
+		(--records->count - index) * sizeof(records->record[0]));
+}

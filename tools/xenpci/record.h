@@ -55,6 +55,7 @@ int record_remove(struct store *store, uint32_t t, struct bdf bdf);
 enum exit_status records_read(struct store *store, struct records *records, struct report *report);
 void records_free(struct records *records);
 const struct record *records_find(const struct records *records, struct bdf bdf);
+void records_drop(struct records *records, size_t index);
 bool records_is_broken(const struct records *records, struct bdf bdf);
 
 #endif

@@ -30,13 +30,14 @@ static char *domain_key(struct store *store, uint32_t domain, const char *key)
 	return err ? text_copy("") : value;
 }
 
-/* The node `vm` is "/vm/UUID". */
-static void read_uuid(struct store *store, struct situation *situation)
+/* The node `vm` is "/vm/UUID"; "" if it is not there. */
+static void read_uuid(struct store *store, uint32_t domain, char uuid[RECORD_UUID])
 {
-	char *vm = domain_key(store, situation->domain, "vm");
+	char *vm = domain_key(store, domain, "vm");
 
+	*uuid = '\0';
 	if (!strncmp(vm, "/vm/", 4) && strlen(vm + 4) < RECORD_UUID)
-		memcpy(situation->uuid, vm + 4, strlen(vm + 4) + 1);
+		memcpy(uuid, vm + 4, strlen(vm + 4) + 1);
 	free(vm);
 }
 
@@ -51,7 +52,7 @@ static enum exit_status read_domain(struct context *context, struct situation *s
 				    strerror(-err));
 	situation->exists = !err;
 	situation->name = domain_key(context->store, situation->domain, "name");
-	read_uuid(context->store, situation);
+	read_uuid(context->store, situation->domain, situation->uuid);
 	err = backend_read(context->store, 0, situation->domain, &situation->backend, &path);
 	if (err)
 		xenstore_error(&context->report, path, err);
@@ -85,6 +86,43 @@ struct holder situation_holder(const struct situation *situation, struct bdf bdf
 	return situation->holder[device - situation->devices.device];
 }
 
+/*
+ * Is this record all that is left? Its domain has ended, whose permissions and PIRQs went with it,
+ * and xl has cleaned up the rest, as it does when it destroys a domain.
+ */
+static bool is_spent(struct context *context, const struct situation *situation,
+		     const struct record *record)
+{
+	struct hv_domain info;
+	struct backend backend;
+	char uuid[RECORD_UUID];
+	int err = hv_domain(context->hv, record->domain, &info);
+
+	read_uuid(context->store, record->domain, uuid);
+	if (err != -ESRCH && (err || !*uuid || !*record->uuid || !strcmp(uuid, record->uuid)))
+		return false;
+	return situation_holder(situation, record->bdf).owner == NOTED_NONE &&
+	       !backend_read(context->store, 0, record->domain, &backend, NULL) &&
+	       backend_find(&backend, record->bdf) < 0;
+}
+
+/* Spent records are none; who may change things removes them. A later look tries again. */
+static void drop_spent(struct context *context, struct situation *situation)
+{
+	size_t i = 0;
+
+	while (i < situation->records.count) {
+		if (!is_spent(context, situation, &situation->records.record[i])) {
+			i++;
+			continue;
+		}
+		if (context->locked &&
+		    record_remove(context->store, 0, situation->records.record[i].bdf))
+			return;
+		records_drop(&situation->records, i);
+	}
+}
+
 enum exit_status situation_read(struct context *context, uint32_t domain,
 				struct situation *situation)
 {
@@ -105,6 +143,7 @@ enum exit_status situation_read(struct context *context, uint32_t domain,
 		status = records_read(context->store, &situation->records, &context->report);
 	if (!status) {
 		read_holders(context, situation);
+		drop_spent(context, situation);
 		status = read_domain(context, situation);
 	}
 	return status;

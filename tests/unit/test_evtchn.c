@@ -273,9 +273,11 @@ static void broken_queue(void)
 	forget();
 	port = open_ipi(0);
 	ck_assert_int_eq(xen_evtchn_bind(port, 0, count, &seen[0]), 0);
-	for (unsigned int i = 0; i < 2; i++) {
+	for (unsigned int i = 0; i < 4; i++) {
+		static const uint32_t heads[] = {0, 100000, EVTCHN_FIFO_NR_CHANNELS, ~0u};
+
 		control = model_fifo_control(0);
-		control->head[3] = i ? 100000 : 0;
+		control->head[3] = heads[i];
 		__atomic_fetch_or(&control->ready, 1u << 3, __ATOMIC_SEQ_CST);
 		xen_evtchn_notify(port);
 		ck_assert_uint_eq(seen[0].calls, i + 1);

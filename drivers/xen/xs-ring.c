@@ -148,6 +148,18 @@ static bool gave_up(void)
 	       xen_load(&ring->error) != XENSTORE_ERROR_NONE;
 }
 
+/*
+ * Move an index of ours in the page. Xenstored may set it back at any moment; what would be written
+ * over that again would have it take old requests for new ones.
+ */
+static void publish(XENSTORE_RING_IDX *index, uint32_t was, uint32_t is)
+{
+	if (__atomic_compare_exchange_n(index, &was, is, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		tell_xenstored();
+	else
+		xen_xs_break(XEN_XS_GARBLED, "xenstored began anew");
+}
+
 void xen_xs_receive(void)
 {
 	struct xenstore_domain_interface *ring = xen_xs.ring;
@@ -163,15 +175,14 @@ void xen_xs_receive(void)
 		take_some(prod - xen_xs.rsp_cons);
 	if (xen_xs.rsp_cons == had)
 		return;
-	xen_store_release(&ring->rsp_cons, xen_xs.rsp_cons);
-	tell_xenstored();
+	publish(&ring->rsp_cons, had, xen_xs.rsp_cons);
 }
 
 void xen_xs_transmit(void)
 {
 	struct xenstore_domain_interface *ring = xen_xs.ring;
 	size_t n = xen_xs.to_send - xen_xs.sent, room;
-	uint32_t cons;
+	uint32_t cons, had = xen_xs.req_prod;
 
 	/* No byte is written before its place is known to be free. */
 	cons = xen_load_acquire(&ring->req_cons);
@@ -186,6 +197,5 @@ void xen_xs_transmit(void)
 		return;
 	put((const char *)&xen_xs.message + xen_xs.sent, n);
 	xen_xs.sent += n;
-	xen_store_release(&ring->req_prod, xen_xs.req_prod);
-	tell_xenstored();
+	publish(&ring->req_prod, had, xen_xs.req_prod);
 }

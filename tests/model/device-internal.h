@@ -50,6 +50,7 @@ struct model_device *device_new(struct xen_pci_addr addr, size_t memory);
 bool device_dma(struct model_device *device, uint64_t addr, void *buf, size_t size, bool write);
 void device_message(struct model_device *device, bool msix, unsigned int entry);
 /* Assert the line of INTx. */
+bool device_has_messages(const struct model_device *d, bool msix);
 void device_line(struct model_device *device);
 
 /* nvme_command.c: the status (without phase) of the command at @sqe, from queue @sq; *@result for

@@ -161,6 +161,11 @@ void device_message(struct model_device *d, bool msix, unsigned int entry)
 		d->interrupts += physdev_message(sbdf_of(d), msix, entry);
 }
 
+bool device_has_messages(const struct model_device *d, bool msix)
+{
+	return model_pci_message_on(sbdf_of(d), msix);
+}
+
 void device_line(struct model_device *d)
 {
 	if (d->manners != MODEL_MUTE && !(model_pci_command(d->addr) & 0x0400))

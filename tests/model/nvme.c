@@ -124,6 +124,22 @@ static void doorbell(struct model_device *d, uint64_t index, uint32_t value)
 		ring->tail = value;
 }
 
+/* Without messages: asserted while a queue that signals holds completions, unless masked. */
+static void update_line(struct model_device *d)
+{
+	bool asserted = false;
+
+	if (device_has_messages(d, true) || (d->nvme.masked & 1))
+		return;
+	for (unsigned int i = 0; i < d->nvme.nr_queues; i++) {
+		const struct nvme_ring *cq = &d->nvme.cq[i];
+
+		asserted |= cq->exists && cq->signals && cq->head != cq->tail;
+	}
+	if (asserted)
+		device_line(d);
+}
+
 static void store(struct model_device *d, uint64_t offset, size_t size, uint64_t value)
 {
 	if ((size != 4 && size != 8) || offset & (size - 1))
@@ -134,6 +150,7 @@ static void store(struct model_device *d, uint64_t offset, size_t size, uint64_t
 		break;
 	case REG_MASK_CLEAR:
 		d->nvme.masked &= ~(uint32_t)value;
+		update_line(d);
 		break;
 	case REG_CC:
 		control(d, (uint32_t)value);
@@ -174,6 +191,7 @@ static void complete(struct model_device *d, unsigned int sq, uint16_t id, uint1
 	}
 	if (cq->signals)
 		device_message(d, true, cq->vector);
+	update_line(d);
 }
 
 /* One command of queue @sq. */
@@ -223,6 +241,7 @@ struct model_device *model_nvme_plug(struct xen_pci_addr addr, uint64_t bar, con
 			{.addr = bar + TABLE_OFFSET, .size = 0x2000}},
 		.msix_entries = queues,
 		.msix_bar = 2,
+		.interrupt_pin = 1,
 	};
 	struct model_device *d;
 

@@ -190,6 +190,59 @@ static void nvme_many(void)
 	finish();
 }
 
+/* By the line, which stays asserted until what completed is taken in. */
+static void nvme_line(void)
+{
+	static struct nvme_request r[8];
+
+	begin();
+	model_pci_raw(nvme_at)[0x34] = 0; /* no capabilities */
+	ck_assert_int_eq(nvme_open(&nvme, nvme_pci), 0);
+	ck_assert(nvme.intx);
+	ck_assert_uint_eq(nvme.admin.interrupts, nvme.io.interrupts);
+	for (unsigned int round = 0; round < 3; round++) {
+		uint32_t before;
+
+		nvme_poll(&nvme); /* nothing: the line is unmasked */
+		before = nvme.io.interrupts;
+		for (unsigned int i = 0; i < 8; i++) {
+			fill(data + i * 512, 512, round + i);
+			r[i] = (struct nvme_request){.op = NVME_WRITE,
+						     .block = i,
+						     .data = data + i * 512,
+						     .length = 512};
+			ck_assert_int_eq(nvme_start(&nvme, &r[i]), 0);
+		}
+		model_devices_step();
+		model_devices_step();
+		/* The model's line remembers that it was asserted again before it was masked. */
+		ck_assert_uint_ge(nvme.io.interrupts, before + 1);
+		ck_assert_uint_le(nvme.io.interrupts, before + 2);
+		before = nvme.io.interrupts;
+		ck_assert_uint_eq(nvme_poll(&nvme), 8);
+		ck_assert_int_eq(request(NVME_READ, round, data, 512), 0);
+		ck_assert(filled(data, 512, 2 * round));
+		ck_assert_uint_gt(nvme.io.interrupts, before);
+	}
+	nvme_close(&nvme);
+	ck_assert_uint_eq(model_device_strays(nvme_device), 0);
+	finish();
+}
+
+/* Reset by somebody else: closing does not wait for an answer to what nobody serves. */
+static void nvme_reset_behind(void)
+{
+	uint64_t began;
+
+	begin();
+	ck_assert_int_eq(nvme_open(&nvme, nvme_pci), 0);
+	nvme_write32(&nvme, 0x14, 0); /* CC */
+	began = xen_port_clock_ns();
+	nvme_close(&nvme);
+	ck_assert_uint_lt(xen_port_clock_ns() - began, options.wait_ms * 1000000);
+	finish();
+}
+
 static void nvme_bad_from_the_start(void)
 {
 	static const struct {
@@ -287,6 +340,8 @@ static const struct unit_case cases[] = {
 	{"nvme: says what it is and shuts down", nvme_identity},
 	{"nvme: data of any length and offset", nvme_data},
 	{"nvme: full queues, wrapped", nvme_many},
+	{"nvme: the same by a line, where there are no messages", nvme_line},
+	{"nvme: one that was reset behind its driver is not waited for", nvme_reset_behind},
 	{"nvme: what is bad from the start is refused", nvme_bad_from_the_start},
 	{"nvme: what goes bad is stopped", nvme_goes_bad},
 	{"nvme: interrupts that never come are not waited for", mute_but_polled},

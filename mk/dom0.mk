@@ -3,7 +3,6 @@
 
 DOM0 := $(O)/dom0
 DOM0_TREE := $(O)/linux/tree
-DOM0_LIBS = $(DOM0_TREE)/usr/lib/x86_64-linux-gnu
 DOM0_INIT := $(addprefix tests/dom0/,mkimage.sh vmlinux.py dom0-init domu-init)
 
 .PHONY: setup-dom0
@@ -13,23 +12,15 @@ setup-dom0: ## download Linux and Xen's tools into build/ for the dom0 scenarios
 $(DOM0_TREE)/.packages: scripts/setup-dom0.sh
 	$(Q)scripts/setup-dom0.sh $(O)/linux
 
-# Linked with the libraries that it will run with.
-$(DOM0)/attach: tests/dom0/attach.c $(DOM0_TREE)/.packages
-	@$(if $(Q),printf '  CC      %s\n' '$@')
-	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(BASE_CFLAGS) -D_GNU_SOURCE $(CFLAGS) -o $@ $< \
-		$(addprefix $(DOM0_LIBS)/,libxenctrl.so.4.17 libxenstore.so.4) \
-		-Wl,--allow-shlib-undefined
-
 # Preloaded into xenpci to kill it.
 $(DOM0)/killat.so: tests/dom0/killat.c
 	@$(if $(Q),printf '  CC      %s\n' '$@')
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(BASE_CFLAGS) -D_GNU_SOURCE -Wno-missing-prototypes $(CFLAGS) -fPIC -shared -o $@ $<
 
-$(DOM0)/dom0.cpio: $(DOM0)/attach $(HOST)/xenpci $(DOM0_INIT) $(DOM0_TREE)/.packages
+$(DOM0)/dom0.cpio: $(HOST)/xenpci $(DOM0_INIT) $(DOM0_TREE)/.packages
 	@$(if $(Q),printf '  IMAGE   %s\n' '$@')
-	$(Q)tests/dom0/mkimage.sh $(DOM0_TREE) $(DOM0) $(DOM0)/attach $(HOST)/xenpci
+	$(Q)tests/dom0/mkimage.sh $(DOM0_TREE) $(DOM0) $(HOST)/xenpci
 
 .PHONY: dom0-list
 dom0-list: ## the dom0 scenarios

@@ -131,7 +131,7 @@ def linux_direct(host):
     host.wait("peer", "^domu: up$")
     for _ in range(2):
         since = len(host.guests["peer"])
-        host.do(f"attach 1 {CARD}", says="domain 1 has")
+        host.do(f"xenpci attach --no-iommu peer {CARD}", says="attached to domain 1")
         host.wait("peer", "^domu: pci .* 0x8086:0x10d3$", since=since)
         host.wait("peer", r"^domu: eth0 works \(e1000e\)$", since=since)
         host.do(f"xl pci-detach peer {CARD}")

@@ -49,7 +49,7 @@ def guest_alias(host):
     host.do("xl mem-max one 4400 && xl unpause one")
     host.wait("one", "^pci: waiting for devices$")
     for device in devices:
-        host.do(f"attach 1 {device}", says="domain 1 has")
+        host.do(f"xenpci attach --no-iommu one {device}", says="attached to domain 1")
     host.wait("one", r"^  domu-info: \S+ BAR 0 at 0xfea00000, over RAM: alias$")
     host.wait("one", PASSED)
     gone(host, "one")
@@ -65,7 +65,7 @@ def guest_direct(host):
     host.start("one", **CONFIG, extra="test=domu-info,edu,domu-copy nvme=2 edu=1 wait=120000")
     host.wait("one", "^pci: waiting for devices$")
     for device in devices:
-        host.do(f"attach 1 {device}", says="domain 1 has")
+        host.do(f"xenpci attach --no-iommu one {device}", says="attached to domain 1")
     host.wait("one", r"^  domu-info: memory map: one piece of RAM")
     host.wait("one", r"^  edu: INTx: 10 transfers, 10 interrupts$")
     host.wait("one", r"^  domu-copy: \d+ bytes .* INTx interrupts$")
@@ -80,7 +80,7 @@ def store(host):
     return {line for line in lines if not line.endswith(' = ""')}
 
 
-def cycles(host, number, attach, works, **config):
+def cycles(host, number, attach, detach, works, **config):
     """Attach and detach two devices by turns; the guest judges what it holds."""
     devices = [EDU_AT, host.disks["src"]]
     before = store(host)
@@ -93,7 +93,7 @@ def cycles(host, number, attach, works, **config):
         host.do(f"{attach} {device}")
         host.wait("one", rf"^domu: \S+ \w+ works, {works}", since=since)
         since = len(host.guests["one"])
-        host.do(f"xl pci-detach one {device}")
+        host.do(f"{detach} {device}")
         host.wait("one", r"^domu: \S+ \w+ gone after", since=since)
     host.wait("one", PASSED)
     gone(host, "one")
@@ -107,7 +107,8 @@ def cycles(host, number, attach, works, **config):
 def guest_hot(host):
     for device in (EDU_AT, host.disks["src"]):
         host.do(f"xl pci-assignable-add {device}")
-    cycles(host, 6, "xl pci-attach one", "MSI", passthrough="enabled", e820_host=1)
+    cycles(host, 6, "xl pci-attach one", "xl pci-detach one", "MSI", passthrough="enabled",
+           e820_host=1)
 
 
 @scenario("guest-hot-direct", "the same without IOMMU, 6 times: INTx, and DMA that nothing stops",
@@ -115,7 +116,7 @@ def guest_hot(host):
 def guest_hot_direct(host):
     for device in (EDU_AT, host.disks["src"]):
         bind_without_iommu(host, device)
-    cycles(host, 6, "attach 1", "INTx")
+    cycles(host, 6, "xenpci attach --no-iommu one", "xenpci detach one", "INTx")
 
 
 @scenario("guest-crash", "a guest crashes in mid-DMA: its devices go to the next one", iommu="vtd",

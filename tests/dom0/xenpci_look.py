@@ -52,7 +52,7 @@ def xenpci_look(host):
     host.wait("peer", "^domu: up$")
     if check_map(host, "peer", 0)["runs"]["count"] == 0:
         raise Failure("no run is contiguous")
-    host.do(f"attach 1 {CARD}", says="domain 1 has")
+    host.do(f"xenpci attach --no-iommu peer {CARD}", says="attached to domain 1")
     host.wait("peer", r"^domu: eth0 works \(e1000e\)$")
     shown = check_map(host, "peer", 4)
     if {bar["device"] for bar in shown["bars"]} != {CARD}:

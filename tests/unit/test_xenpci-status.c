@@ -128,7 +128,17 @@ static void by_others(void)
 	world_put_node("/libxl/pci/0000-00-06-0", NULL);
 	expect(EXIT_LEFTOVER, "status");
 	expect_said("detached by somebody else");
+	guest_forget();
+	/* The same domain may have it again, and what was granted before is not forgotten. */
+	world_put_file("sys/bus/pci/devices/0000:00:06.0/resource", "");
+	world_domain(1)->guest = GUEST_ABSENT;
+	expect(EXIT_TIMEOUT, "attach --no-iommu --timeout=1 1 00:06.0");
+	ck_assert_ptr_nonnull(strstr(world_node("/tool/xenpci/0000-00-06-0/grants"), "fe000"));
+	world_put_node("/local/domain/1/device/pci", NULL);
+	world_domain(1)->guest = GUEST_WORKS;
+	expect(EXIT_DONE, "attach --no-iommu 1 00:06.0");
 	expect(EXIT_DONE, "detach 1 00:06.0");
+	ck_assert_uint_eq(world_domain(1)->grants.count, 0);
 	expect(EXIT_DONE, "status");
 }
 

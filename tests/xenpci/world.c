@@ -167,6 +167,7 @@ enum exit_status world_run(const char *line)
 	enum exit_status status;
 	int argc = 0;
 
+	guest_forget(); /* pciback needs no command for that */
 	setvbuf(file, NULL, _IONBF, 0);
 	memset(world_output, 0, sizeof(world_output));
 	for (word = strtok_r(words, " ", &rest); word; word = strtok_r(NULL, " ", &rest))

@@ -87,6 +87,14 @@ static bool is_settled(const struct judge *judge, const struct record *record)
 	       holder.owner == NOTED_DOMAIN && holder.alive && holder.domain == record->domain;
 }
 
+/* This domain had it until xl took it back: what xenpci granted then is noted on. */
+static bool is_taken_by_xl(const struct judge *judge, const struct record *record)
+{
+	return record->stage == RECORD_ATTACHED && record->domain == judge->situation->domain &&
+	       situation_holder(judge->situation, record->bdf).owner == NOTED_NONE &&
+	       backend_find(&judge->situation->backend, record->bdf) < 0;
+}
+
 static void judge_hands(const struct judge *judge)
 {
 	const struct record *record = records_find(&judge->situation->records, judge->device->bdf);
@@ -96,7 +104,7 @@ static void judge_hands(const struct judge *judge)
 			     "%s: something is left over|its record makes no sense|xenpci detach "
 			     "%" PRIu32 " %s",
 			     judge->address, judge->situation->domain, judge->address);
-	else if (!record || is_settled(judge, record))
+	else if (!record || is_settled(judge, record) || is_taken_by_xl(judge, record))
 		judge_holder(judge);
 	else
 		report_error(judge->report, EXIT_BUSY, "half-done",

@@ -14,6 +14,7 @@ static void add_wish(const struct situation *situation, const struct wish *wishe
 		     const struct wish *wish, struct plan *plan, struct report *report)
 {
 	const struct device *device = devices_find(&situation->devices, wish->backend.bdf);
+	const struct record *record = records_find(&situation->records, wish->backend.bdf);
 	struct plan_device *planned;
 
 	judge_device(situation, wishes, count, wish, report);
@@ -30,23 +31,31 @@ static void add_wish(const struct situation *situation, const struct wish *wishe
 		.grants = grants_of_device(device),
 	};
 	memcpy(planned->record.uuid, situation->uuid, RECORD_UUID);
+	if (!record || record->domain != situation->domain)
+		return;
+	/* From before xl took it back: whatever of it is left goes with the next detach. */
+	planned->was_recorded = true;
+	planned->before = *record;
+	if (!grants_join(&planned->record.grants, &record->grants))
+		report_error(report, EXIT_REFUSED, "too-many", "%s has too many resources||",
+			     BDF_STR(device->bdf));
 }
 
 static void add_device_steps(struct plan *plan, size_t index, const struct wish *wish,
 			     const struct device *device)
 {
 	const struct plan_device *planned = &plan->device[index];
+	const struct grants grants = grants_of_device(device);
 	size_t i;
 
 	if (!wish->no_reset && *device->reset_method)
 		plan_add_step(plan, STEP_RESET, index);
 	if (planned->record.iommu)
 		plan_add_step(plan, STEP_ASSIGN, index);
-	for (i = 0; i < planned->record.grants.count; i++) {
-		if (planned->record.grants.grant[i].kind == GRANT_LINE)
-			plan_add_grant_step(plan, STEP_MAP_LINE, index,
-					    planned->record.grants.grant[i]);
-		plan_add_grant_step(plan, STEP_ALLOW, index, planned->record.grants.grant[i]);
+	for (i = 0; i < grants.count; i++) {
+		if (grants.grant[i].kind == GRANT_LINE)
+			plan_add_grant_step(plan, STEP_MAP_LINE, index, grants.grant[i]);
+		plan_add_grant_step(plan, STEP_ALLOW, index, grants.grant[i]);
 	}
 	if (planned->record.permissive)
 		plan_add_step(plan, STEP_PERMISSIVE, index);

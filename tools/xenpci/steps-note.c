@@ -101,6 +101,9 @@ static int note(struct run *run, uint32_t t, struct plan_device *device)
 	uint32_t domain;
 	int err = record_read(run->context->store, t, device->bdf, &record);
 
+	if (err > 0 && device->was_recorded && record.stage == RECORD_ATTACHED &&
+	    record.domain == run->plan->domain)
+		err = 0;
 	if (err > 0 || err == -EINVAL ||
 	    owner_read(run->context->store, t, device->bdf, &domain) != NOTED_NONE)
 		return -EEXIST;
@@ -127,9 +130,19 @@ static int forget(struct run *run, uint32_t t, struct plan_device *device)
 	return err;
 }
 
+static int unnote(struct run *run, uint32_t t, struct plan_device *device)
+{
+	int err;
+
+	if (!device->was_recorded)
+		return forget(run, t, device);
+	err = record_write(run->context->store, t, &device->before);
+	return err ? err : remove_owner(run, t, device->bdf);
+}
+
 enum exit_status step_unnote(struct run *run, const struct step *step)
 {
-	int err = change_all(run, forget);
+	int err = change_all(run, unnote);
 
 	return err ? failed(run, "remove the note", err) : EXIT_DONE;
 }

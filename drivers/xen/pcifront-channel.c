@@ -49,6 +49,8 @@ void xen_front_rearm(struct xen_pcifront *front, bool useful)
 		return;
 	if (xen_load(&front->info->flags) & XEN_PCIB_active) {
 		xen_store(&front->error_due, 1);
+		if (!had) /* who is here now may be somebody who waits for an operation */
+			xen_store_release(&front->dirty, 1);
 		useful |= !had;
 	}
 	xen_evtchn_eoi(front->port, !useful);

@@ -124,8 +124,7 @@ void xen_front_drain(struct xen_pcifront *front, bool gone, bool again);
 /* Without a word to anybody: devices and channel are gone. */
 void xen_front_drop(struct xen_pcifront *front);
 
-/* --- pcifront-store.c: errors of xenstore ------------------------------------------------------
- */
+/* --- pcifront-store.c: errors of xenstore -------------------------------------------------- */
 
 /* @dir/@name, with @index behind it unless that is negative. -XEN_E2BIG */
 int xen_front_key(char key[XEN_XS_PATH_MAX], const char *dir, const char *name, int index);
@@ -143,14 +142,12 @@ void xen_front_withdraw(struct xen_pcifront *front);
 void xen_front_forget(struct xen_pcifront *front);
 void xen_front_unwatch(struct xen_pcifront *front);
 
-/* --- pcifront-list.c ---------------------------------------------------------------------------
- */
+/* --- pcifront-list.c ----------------------------------------------------------------------- */
 
 /* Into front->list. -XEN_EINVAL: it makes no sense. */
 int xen_front_read_list(struct xen_pcifront *front);
 
-/* --- pcifront-channel.c ------------------------------------------------------------------------
- */
+/* --- pcifront-channel.c -------------------------------------------------------------------- */
 
 void xen_front_take_turn(struct xen_pcifront *front);
 void xen_front_end_turn(struct xen_pcifront *front);
@@ -163,8 +160,7 @@ void xen_front_close(struct xen_pcifront *front);
 /* The event was seen to; @useful: there was something to it. */
 void xen_front_rearm(struct xen_pcifront *front, bool useful);
 
-/* --- pcifront-op.c -----------------------------------------------------------------------------
- */
+/* --- pcifront-op.c ------------------------------------------------------------------------- */
 
 /*
  * Do @op; its err, value and, for MSI-X, the first @nr vectors are replaced by what was answered.
@@ -175,8 +171,7 @@ int xen_front_op(struct xen_pcifront *front, struct xen_pci_op *op, unsigned int
 /* Negative errno of ours for an error of the protocol; Linux's backend also passes its own on. */
 int xen_front_error(struct xen_pcifront *front, int32_t err);
 
-/* --- pcifront-config.c, pcifront-irq.c ---------------------------------------------------------
- */
+/* --- pcifront-config.c, pcifront-irq.c ----------------------------------------------------- */
 
 void xen_front_config_init(struct xen_pcifront *front);
 extern const struct xen_pirq_source xen_front_pirqs;
@@ -185,8 +180,7 @@ static inline struct xen_pcifront *front_of(const struct xen_pci_host *host)
 	return host->config->priv;
 }
 
-/* --- pcifront-devices.c ------------------------------------------------------------------------
- */
+/* --- pcifront-devices.c -------------------------------------------------------------------- */
 
 /* Add what is in front->list and not in a tree. */
 void xen_front_add_devices(struct xen_pcifront *front);
@@ -195,8 +189,7 @@ void xen_front_add_devices(struct xen_pcifront *front);
 int xen_front_remove_devices(struct xen_pcifront *front, bool all, bool gone);
 struct xen_pci_dev *xen_front_find(struct xen_pcifront *front, struct xen_pci_addr addr);
 
-/* --- pcifront-error.c --------------------------------------------------------------------------
- */
+/* --- pcifront-error.c ---------------------------------------------------------------------- */
 
 /* Answer the backend's report, if there is one. */
 void xen_front_serve_error(struct xen_pcifront *front);

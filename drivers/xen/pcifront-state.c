@@ -60,8 +60,7 @@ void xen_front_drain(struct xen_pcifront *front, bool gone, bool again)
 	enter(front, FRONT_DRAINING, FRONT_NEVER);
 }
 
-/* --- connecting ---------------------------------------------------------------------------------
- */
+/* --- connecting ---------------------------------------------------------------------------- */
 
 static void count_attempt(struct xen_pcifront *front)
 {
@@ -132,8 +131,7 @@ static bool attach(struct xen_pcifront *front)
 	return true;
 }
 
-/* --- reconfiguring ------------------------------------------------------------------------------
- */
+/* --- reconfiguring ------------------------------------------------------------------------- */
 
 /* The tool adds or takes away: let go of what goes, then say so. */
 static bool reconfigure(struct xen_pcifront *front)

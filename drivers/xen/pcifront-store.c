@@ -220,8 +220,7 @@ int xen_front_write_state(struct xen_pcifront *front, enum xenbus_state state)
 	return wrote(front, xen_xenbus_write_state(front->path, state));
 }
 
-/* --- publishing ---------------------------------------------------------------------------------
- */
+/* --- publishing ---------------------------------------------------------------------------- */
 
 static int write_number(xen_xs_tx_t tx, const char *dir, const char *name, uint64_t number)
 {

@@ -51,7 +51,8 @@ struct grant_table {
 
 struct domain {
 	bool exists, dying, privileged;
-	bool events_due; /* something may be pending */
+	bool events_due;	 /* something may be pending */
+	evtchn_port_t last_port; /* the highest that was ever open */
 	domid_t id;
 	unsigned int index;
 	uint32_t *frame; /* not the first domain's */

@@ -81,7 +81,7 @@ static bool deliver_elsewhere(struct domain *d)
 	if (!d->exists || !d->events_due)
 		return false;
 	d->events_due = false;
-	for (evtchn_port_t i = 1; i < NR_CHANNELS; i++) {
+	for (evtchn_port_t i = 1; i <= d->last_port; i++) {
 		struct channel *c = &d->channel[i];
 		void (*handler)(void *) = c->handler;
 		void *arg = c->arg;

@@ -11,6 +11,8 @@ static int new_port(struct domain *d, enum state state, uint32_t remote)
 
 		if (c->state != FREE)
 			continue;
+		if ((evtchn_port_t)i > d->last_port)
+			d->last_port = (evtchn_port_t)i;
 		c->state = state;
 		c->remote = remote;
 		c->remote_id = d->id;

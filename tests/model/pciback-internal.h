@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The backend's parts: pciback.c (life, states, connection), pciback_op.c (operations), and
+ * The backend's parts: pciback.c (life, states, connection), pciback_export.c
+ * (what it exports), pciback_op.c (operations), and
  * pciback_tool.c (the toolstack, which shares xenstore with it and nothing else but the PIRQs of
  * lines). One thread at a time, but for operations, which come from whoever notifies: these touch
  * the page and the devices, never xenstore.
@@ -25,6 +26,7 @@
 
 #define BACK_MAX 32
 #define BACK_VALUE 64
+#define BACK_COUNT_MAX 64 /* of entries that it looks at */
 
 enum back_messages { BACK_NONE, BACK_MSI, BACK_MSIX };
 
@@ -63,9 +65,18 @@ int back_event_op(int cmd, void *arg);
 bool back_same(struct xen_pci_addr a, struct xen_pci_addr b);
 const char *back_read(const char *dir, const char *name, int index);
 unsigned int back_read_uint(const char *dir, const char *name, int index, unsigned int otherwise);
+/* How many entries of a kind there are, of those that it looks at. */
+unsigned int back_nr(const char *name);
 /* Without asking whether it lives: for the toolstack. */
 void back_put(const char *dir, const char *name, int index, const char *value);
 void back_rm(const char *dir, const char *name, int index);
+
+/* The backend writes a node of its directory; false: it is dead, or has none. */
+bool back_write(const char *name, int index, const char *text);
+bool back_write_uint(const char *name, int index, unsigned int number);
+
+/* pciback_export.c: export what the tool has entered since; was there anything? */
+bool back_configure(bool and_take_back);
 
 /* pciback_op.c */
 void back_serve(void *arg);

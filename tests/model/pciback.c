@@ -49,8 +49,7 @@ bool back_thing(void)
 	return true;
 }
 
-/* --- xenstore -----------------------------------------------------------------------------------
- */
+/* --- xenstore ------------------------------------------------------------------------------ */
 
 static const char *key_of(const char *dir, const char *name, int index)
 {
@@ -75,6 +74,14 @@ unsigned int back_read_uint(const char *dir, const char *name, int index, unsign
 	return value ? (unsigned int)strtoul(value, NULL, 10) : otherwise;
 }
 
+/* Somebody may have written anything there. */
+unsigned int back_nr(const char *name)
+{
+	unsigned int nr = back_read_uint(back.back_path, name, -1, 0);
+
+	return nr < BACK_COUNT_MAX ? nr : BACK_COUNT_MAX;
+}
+
 void back_put(const char *dir, const char *name, int index, const char *value)
 {
 	model_xs_write(key_of(dir, name, index), value);
@@ -87,7 +94,7 @@ void back_rm(const char *dir, const char *name, int index)
 }
 
 /* The backend writes a node of its directory. */
-static bool back_write(const char *name, int index, const char *text)
+bool back_write(const char *name, int index, const char *text)
 {
 	char value[BACK_VALUE], node[BACK_VALUE];
 	struct model_pciback_lie lie = {.node = node, .value = value};
@@ -103,7 +110,7 @@ static bool back_write(const char *name, int index, const char *text)
 	return true;
 }
 
-static bool back_write_uint(const char *name, int index, unsigned int number)
+bool back_write_uint(const char *name, int index, unsigned int number)
 {
 	char text[16];
 
@@ -126,108 +133,7 @@ enum xenbus_state model_pcifront_state(void)
 	return (enum xenbus_state)back_read_uint(back.front_path, "state", -1, 0);
 }
 
-/* --- exporting ----------------------------------------------------------------------------------
- */
-
-static bool parse(const char *text, struct xen_pci_addr *addr)
-{
-	unsigned int segment, bus, dev, fn;
-
-	if (!text || sscanf(text, "%x:%x:%x.%x", &segment, &bus, &dev, &fn) != 4)
-		return false;
-	*addr = (struct xen_pci_addr){(uint16_t)segment, (uint8_t)bus, XEN_PCI_DEVFN(dev, fn)};
-	return true;
-}
-
-static struct xen_pci_addr virtual_for(struct xen_pci_addr real)
-{
-	struct xen_pci_addr virt = {0};
-
-	if (back.params.passthrough)
-		return real;
-	while (back_find(virt))
-		virt.devfn = (uint8_t)(virt.devfn + 8);
-	return virt;
-}
-
-static void publish_root(struct xen_pci_addr virt)
-{
-	unsigned int nr = back_read_uint(back.back_path, "root_num", -1, 0);
-	char text[16];
-
-	if (back.params.no_roots)
-		return;
-	snprintf(text, sizeof(text), "%04x:%02x", virt.segment, virt.bus);
-	for (unsigned int i = 0; i < nr; i++) {
-		const char *root = back_read(back.back_path, "root-", (int)i);
-
-		if (root && !strcmp(root, text))
-			return;
-	}
-	if (back_write("root-", (int)nr, text))
-		back_write_uint("root_num", -1, nr + 1);
-}
-
-static void export(int index)
-{
-	struct back_device *d = back.device;
-	struct xen_pci_addr real;
-	char text[24];
-
-	if (!parse(back_read(back.back_path, "dev-", index), &real))
-		return;
-	while (d->used && !back_same(d->real, real))
-		d++;
-	if (!d->used) {
-		*d = (struct back_device){.real = real, .virt = virtual_for(real)};
-		d->used = true;
-		back_reset(d);
-	}
-	snprintf(text, sizeof(text), "%04x:%02x:%02x.%02x", d->virt.segment, d->virt.bus,
-		 XEN_PCI_DEV(d->virt.devfn), XEN_PCI_FN(d->virt.devfn));
-	if (!back_write("vdev-", index, text))
-		return;
-	publish_root(d->virt);
-	back_write_uint("state-", index, XenbusStateInitialised);
-}
-
-static void take_back(int index)
-{
-	struct xen_pci_addr virt;
-	struct back_device *d;
-
-	if (!parse(back_read(back.back_path, "vdev-", index), &virt) || !back_thing())
-		return;
-	d = back_find(virt);
-	if (!d)
-		return;
-	back_reset(d);
-	d->used = false;
-}
-
-/* What the tool has entered since. */
-static bool configure(bool and_take_back)
-{
-	unsigned int nr = back_read_uint(back.back_path, "num_devs", -1, 0);
-	bool any = false;
-
-	for (unsigned int i = 0; i < nr && back.alive; i++) {
-		unsigned int state = back_read_uint(back.back_path, "state-", (int)i, 0);
-
-		if (state == XenbusStateInitialising) {
-			export((int)i);
-			any = true;
-		}
-		if (state == XenbusStateClosing && and_take_back) {
-			take_back((int)i);
-			any = true;
-		}
-	}
-	return any;
-}
-
-/* --- connecting ---------------------------------------------------------------------------------
- */
+/* --- connecting ---------------------------------------------------------------------------- */
 
 static void disconnect(void)
 {
@@ -273,8 +179,7 @@ static void connect(void)
 	set_state(XenbusStateConnected);
 }
 
-/* --- steps --------------------------------------------------------------------------------------
- */
+/* --- steps --------------------------------------------------------------------------------- */
 
 static void release_all(void)
 {
@@ -325,10 +230,10 @@ static bool live(void)
 		release_all(); /* of directories that were in this one's place */
 		return set_state(XenbusStateInitWait);
 	case XenbusStateInitWait:
-		configure(false);
+		back_configure(false);
 		return set_state(XenbusStateInitialised);
 	case XenbusStateInitialised:
-		if (configure(false))
+		if (back_configure(false))
 			return true;
 		if (other != XenbusStateInitialised || back.page)
 			return false;
@@ -337,7 +242,7 @@ static bool live(void)
 	case XenbusStateReconfiguring:
 		if (other != XenbusStateReconfiguring)
 			return false;
-		configure(true);
+		back_configure(true);
 		return set_state(XenbusStateReconfigured);
 	case XenbusStateReconfigured:
 		return other == XenbusStateConnected && set_state(XenbusStateConnected);
@@ -383,7 +288,7 @@ void model_pciback_restart(void)
 	release_all();
 	back.alive = true;
 	back.left = ~0ULL;
-	for (unsigned int i = 0; i < back_read_uint(back.back_path, "num_devs", -1, 0); i++)
+	for (unsigned int i = 0; i < back_nr("num_devs"); i++)
 		if (back_read(back.back_path, "state-", (int)i))
 			back_put(back.back_path, "state-", (int)i, "1");
 	if (back_read(back.back_path, "state", -1))
@@ -441,30 +346,4 @@ bool model_pciback_virtual(struct xen_pci_addr real, struct xen_pci_addr *virt)
 		return true;
 	}
 	return false;
-}
-
-/* --- error reports ------------------------------------------------------------------------------
- */
-
-void model_pciback_report(uint32_t cmd, struct xen_pci_addr virt)
-{
-	struct xen_pci_sharedinfo *page = back.page;
-
-	if (!page)
-		model_breach("model_pciback_report: not connected");
-	page->aer_op = (struct xen_pcie_aer_op){
-		.cmd = cmd, .err = 1, .domain = virt.segment, .bus = virt.bus, .devfn = virt.devfn};
-	back.reporting = true;
-	__atomic_fetch_or(&page->flags, XEN_PCIB_active, __ATOMIC_SEQ_CST);
-	model_pciback_notify();
-}
-
-bool model_pciback_report_done(int32_t *answer)
-{
-	if (!back.page || !back.reporting ||
-	    (__atomic_load_n(&back.page->flags, __ATOMIC_ACQUIRE) & XEN_PCIB_active))
-		return false;
-	*answer = back.page->aer_op.err;
-	back.reporting = false;
-	return true;
 }

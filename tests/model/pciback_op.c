@@ -122,8 +122,7 @@ static int conf_write(struct back_device *d, const struct xen_pci_op *op)
 	return 0; /* what is not for the frontend is quietly left alone */
 }
 
-/* --- messages -----------------------------------------------------------------------------------
- */
+/* --- messages ------------------------------------------------------------------------------ */
 
 static unsigned int find_cap(const uint8_t *raw, uint8_t id)
 {

@@ -66,7 +66,7 @@ static void unassign(struct xen_pci_addr addr)
 
 static void enter(struct xen_pci_addr addr)
 {
-	unsigned int nr = back_read_uint(back.back_path, "num_devs", -1, 0);
+	unsigned int nr = back_nr("num_devs");
 	char text[24];
 
 	address_text(addr, text);
@@ -152,7 +152,7 @@ bool model_pciback_busy(void)
 
 static int index_of(struct xen_pci_addr addr)
 {
-	unsigned int nr = back_read_uint(back.back_path, "num_devs", -1, 0);
+	unsigned int nr = back_nr("num_devs");
 	char text[24];
 
 	address_text(addr, text);
@@ -169,7 +169,7 @@ static int index_of(struct xen_pci_addr addr)
 static void shift(int index)
 {
 	static const char *const names[] = {"key-", "dev-", "vdev-", "opts-", "state-"};
-	int nr = (int)back_read_uint(back.back_path, "num_devs", -1, 0);
+	int nr = (int)back_nr("num_devs");
 	char value[BACK_VALUE];
 
 	for (int i = index; i < nr; i++) {
@@ -211,7 +211,7 @@ static bool begin_detach(void)
 		tool.doing = TOOL_IDLE;
 		return true;
 	}
-	if (back_read_uint(back.back_path, "num_devs", -1, 0) == 1) { /* the whole device goes */
+	if (back_nr("num_devs") == 1) { /* the whole device goes */
 		back_put(back.back_path, "online", -1, "0");
 		back_put(back.back_path, "state", -1, "5");
 		tool.doing = TOOL_CLOSING;

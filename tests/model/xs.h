@@ -18,6 +18,7 @@ struct xs_perm {
 };
 
 struct xs_node {
+	uint32_t hash; /* of path */
 	struct xs_node *next;
 	char *path, *value;
 	size_t len;

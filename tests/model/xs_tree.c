@@ -12,11 +12,21 @@ static void *must(void *p)
 	return p;
 }
 
+static uint32_t hash_of(const char *path)
+{
+	uint32_t hash = 5381;
+
+	while (*path)
+		hash = hash * 33 + (uint8_t)*path++;
+	return hash;
+}
+
 struct xs_node *xs_find(const struct xs_tree *tree, const char *path)
 {
 	struct xs_node *node = tree->first;
+	uint32_t hash = hash_of(path);
 
-	while (node && strcmp(node->path, path) != 0)
+	while (node && (node->hash != hash || strcmp(node->path, path) != 0))
 		node = node->next;
 	return node;
 }
@@ -26,6 +36,7 @@ struct xs_node *xs_add(struct xs_tree *tree, const char *path)
 	struct xs_node *node = must(calloc(1, sizeof(*node)));
 
 	node->path = must(strdup(path));
+	node->hash = hash_of(path);
 	if (!tree->end)
 		tree->end = &tree->first;
 	*tree->end = node;

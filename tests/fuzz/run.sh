@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Runs fuzz targets:
 #   run.sh search SECONDS PROGRAM...   look for new inputs, from the corpora on
+#   run.sh count NUMBER PROGRAM...     so many inputs, from the kept corpora on, by FUZZ_SEED
 #   run.sh corpus PROGRAM...           every kept input once
 #   run.sh replay FILE PROGRAM         one input
 #   run.sh merge PROGRAM...            what was found, minimised, into tests/fuzz/corpus
@@ -85,6 +86,26 @@ search()
 	judge "$name" "$1" "$log" "$name: ${runs:-0} inputs in $seconds s"
 }
 
+# However long that takes; what is found is not kept, so that the seed alone decides.
+count()
+{
+	local name log runs number=$1 seed=${FUZZ_SEED:-1}
+
+	name=$(name_of "$2") log=$found/$name.log
+	echo "  $name: seed $seed"
+	rm -rf "$found/$name-count" && mkdir -p "$found/$name-count"
+	nice "$2" "${flags[@]}" -runs="$number" -print_final_stats=1 -seed="$seed" \
+		-artifact_prefix="$failed/$name-" "$found/$name-count" "$corpora/$name" \
+		>"$log" 2>&1 </dev/null
+	set -- $?
+	runs=$(sed -nE 's/^stat::number_of_executed_units: *([0-9]+)$/\1/p' "$log")
+	if [ "$1" -eq 0 ] && [ "${runs:-0}" -lt "$number" ]; then
+		fail "$name: ${runs:-0} of $number inputs were run"
+		return
+	fi
+	judge "$name" "$1" "$log" "$name: ${runs:-0} inputs, seed $seed"
+}
+
 replay()
 {
 	local name log
@@ -117,11 +138,11 @@ merge()
 	fi
 }
 
-verb=${1:?search, corpus, replay or merge}
+verb=${1:?search, count, corpus, replay or merge}
 shift
 mkdir -p "$failed"
 case $verb in
-search | replay)
+search | count | replay)
 	what=$1
 	shift
 	;;
@@ -129,6 +150,7 @@ esac
 for program in "$@"; do
 	case $verb in
 	search) search "$what" "$program" ;;
+	count) count "$what" "$program" ;;
 	corpus) run_corpus "$program" ;;
 	replay) replay "$what" "$program" ;;
 	merge) merge "$program" ;;

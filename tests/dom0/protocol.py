@@ -11,11 +11,14 @@ from scenario import scenario
 TRACE = "/var/log/xenstored.trace"
 BACK = "/local/domain/0/backend/pci/1/0"
 FRONT = "/local/domain/1/device/pci/0"
-KEYS = re.compile(r" (WRITE|RM) \((?:/local/domain/[01]/)?(backend/pci/1/0|device/pci/0)/(\S+) (.*)\)")
+KEYS = re.compile(
+    r" (WRITE|RM) \((?:/local/domain/[01]/)?(backend/pci/1/0|device/pci/0)/(\S+) (.*)\)"
+)
 
 
 class Watcher:
-    """What was written since it was asked last, in order: `BE state 7`, `FE magic 7`, `BE -dev-1`"""
+    """What was written since it was asked last, in order: `BE state 7`, `FE magic 7`, `BE -dev-1`.
+    """
 
     def __init__(self, host):
         self._host = host

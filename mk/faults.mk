@@ -4,7 +4,7 @@
 #   K2=, N2=, E2=: a second failure behind the first
 
 FAULTS_SRC := $(addprefix tests/faults/,main.c run.c errors.c dma.c exchange.c memory.c balloon.c \
-	pci.c pirq.c wrong.c xenstore.c)
+	pci.c pirq.c wrong.c xenstore.c front.c)
 
 $(HOST)/faults: $(call host_obj,$(FAULTS_SRC)) $(HOST)/libhosted.a
 	@$(if $(Q),printf '  LINK    %s\n' '$@')

@@ -41,6 +41,7 @@ extern const struct scenario balloon_scenarios[];
 extern const struct scenario pci_scenarios[];
 extern const struct scenario pirq_scenarios[];
 extern const struct scenario xenstore_scenarios[];
+extern const struct scenario front_scenarios[];
 
 /* One failure: call number @nth of @kind from the start of run(), or from the failure before it. */
 struct fault {

@@ -22,7 +22,7 @@
 
 static const struct scenario *const groups[] = {
 	dma_scenarios, exchange_scenarios, memory_scenarios,   balloon_scenarios,
-	pci_scenarios, pirq_scenarios,	   xenstore_scenarios,
+	pci_scenarios, pirq_scenarios,	   xenstore_scenarios, front_scenarios,
 };
 
 /* What can fail, and what Xen says then. An allocation has one way to fail. */

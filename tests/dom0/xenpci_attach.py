@@ -62,6 +62,7 @@ def no_iommu(host):
         since = len(host.guests["peer"])
         host.do(f"xenpci attach --no-iommu peer {CARD}", says="1 device attached to domain 1")
         works(host, since)
+        host.do("xenpci status", says=r"attached, INSECURE: no IOMMU\n +memory:.* line:16-16$")
         host.do(f"xenpci detach peer {CARD}", says="1 device detached from domain 1")
         host.wait("peer", r"^domu: 0000:\S+ gone$", since=since)
     same(before, ledger(host))

@@ -133,7 +133,8 @@ static void documents(void)
 /* Each call of a seam fails in turn: an end with a reason, and nothing changed. */
 static void each_call_fails(void)
 {
-	static const char *const lines[] = {"check " CARD " guest", "explain " CARD, "map guest"};
+	static const char *const lines[] = {("check " CARD " guest"), ("explain " CARD),
+					    "map guest"};
 	unsigned long call, calls;
 	char *before, *after;
 	unsigned int i;

@@ -25,8 +25,12 @@ static void expect_said(const char *text)
 
 static void make(bool iommu)
 {
+	size_t i;
+
 	world_make();
 	world.iommu = iommu;
+	for (i = 0; i < world.devices; i++)
+		world.device[i].owner = iommu ? HV_DOMID_IO : 0;
 }
 
 static void checked(void)
@@ -130,6 +134,32 @@ static void documents(void)
 	expect_said("</svg>");
 }
 
+/* The guest's driver uses MSI, and sysfs shows that as if it were the line. */
+static void line_behind_msi(void)
+{
+	uint8_t *config;
+	char *before, *after;
+
+	make(true);
+	before = world_dump();
+	expect(EXIT_DONE, "attach guest " CARD);
+	config = world_device(CARD)->config;
+	config[0x06] |= 0x10;
+	config[0x34] = 0xd0;
+	config[0xd0] = 0x05;
+	config[0xd2] = 0x01;
+	world_put_file("sys/bus/pci/devices/" CARD "/irq", "38\n");
+	expect(EXIT_DONE, "detach --dry-run guest " CARD);
+	expect_said("22");
+	ck_assert_ptr_null(strstr(world_output, "38"));
+	expect(EXIT_DONE, "detach guest " CARD);
+	world_put_file("sys/bus/pci/devices/" CARD "/irq", "22\n");
+	after = world_dump();
+	ck_assert_str_eq(before, after);
+	free(before);
+	free(after);
+}
+
 /* Each call of a seam fails in turn: an end with a reason, and nothing changed. */
 static void each_call_fails(void)
 {
@@ -169,6 +199,7 @@ static const struct unit_case cases[] = {
 	{"check and attach agree", checked_as_attach_judges},
 	{"wrong command lines are refused", wrong_lines},
 	{"each command has its JSON", documents},
+	{"a message is not taken for the line", line_behind_msi},
 	{"whatever fails, nothing is changed", each_call_fails},
 };
 

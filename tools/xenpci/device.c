@@ -20,6 +20,9 @@
 #define RESOURCE_WIDE 0x100000
 #define RESOURCE_UNSET 0x20000000
 
+#define CAP_MSI 0x05
+#define MSI_ON 0x01
+
 #define LINES_MAX 17
 #define LINES_IOV 6
 #define LINES_OF_BRIDGE (DEVICE_REGIONS + LINES_IOV + DEVICE_WINDOWS)
@@ -228,6 +231,15 @@ static void read_config(const struct reader *reader, struct device *device)
 	device->pin = device->config[0x3d] <= 4 ? device->config[0x3d] : 0;
 }
 
+/* While MSI is on, sysfs shows the number of the message where the line's was: none is known. */
+static void forget_message(struct device *device)
+{
+	unsigned int msi = device_capability(device, CAP_MSI);
+
+	if (msi && msi + 2 < device->config_size && device->config[msi + 2] & MSI_ON)
+		device->gsi = 0;
+}
+
 enum exit_status device_read(struct files *files, struct bdf bdf, struct device *device,
 			     struct report *report)
 {
@@ -255,6 +267,7 @@ enum exit_status device_read(struct files *files, struct bdf bdf, struct device 
 		return status;
 	device->reset_method[strcspn(device->reset_method, "\n")] = '\0';
 	read_config(&reader, device);
+	forget_message(device);
 	device->is_bridge =
 		device->class >> 16 == 6 || (device->config_size && (device->config[0x0e] & 0x7f));
 	return EXIT_DONE;

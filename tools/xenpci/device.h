@@ -37,8 +37,8 @@ struct device {
 	uint16_t subsystem_vendor, subsystem_device; /* 0xffff: cannot be read */
 	uint32_t class;				     /* 24 bits: base, sub, interface */
 	bool is_bridge;				     /* by class (06xx) or header type */
-	uint32_t gsi;				     /* of INTx, as Linux routes it; 0: none */
-	unsigned int pin;			     /* 1 to 4 for INTA to INTD, 0: none */
+	uint32_t gsi;	  /* of INTx, as Linux routes it; 0: none, or not to be seen for MSI */
+	unsigned int pin; /* 1 to 4 for INTA to INTD, 0: none */
 	struct region region[DEVICE_REGIONS];
 	struct region window[DEVICE_WINDOWS]; /* of a bridge */
 	char driver[64];		      /* "" if none */

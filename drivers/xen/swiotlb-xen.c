@@ -257,25 +257,26 @@ unmap:
 
 static unsigned int order_of(size_t size)
 {
-	uint64_t pages = xen_pages_of(size);
+	if (likely(size <= XEN_PAGE_SIZE))
+		return 0;
+	return (63 ^ (unsigned int)__builtin_clzll((size - 1) >> XEN_PAGE_SHIFT)) + 1;
+}
 
-	return pages > 1 ? 64 - (unsigned int)__builtin_clzll(pages - 1) : 0;
+/* The width of a mask that is known to be well-formed. */
+static inline unsigned int bits_of(uint64_t mask)
+{
+	return (63 ^ (unsigned int)__builtin_clzll(mask)) + 1;
 }
 
 static void *alloc_coherent(struct xen_dma_dev *dev, size_t size, dma_addr_t *dma)
 {
-	unsigned int bits = dma_mask_bits(dev->limits.coherent_mask);
-	int err = 0;
-	void *va = xen_coherent_alloc(order_of(size), bits, dma, &err);
-
-	if (!va)
-		xen_store(&dev->last_error, err);
-	return va;
+	return xen_coherent_alloc(order_of(size), bits_of(dev->limits.coherent_mask), dma,
+				  &dev->last_error);
 }
 
 static void free_coherent(struct xen_dma_dev *dev, void *va, size_t size, dma_addr_t dma)
 {
-	xen_coherent_free(va, order_of(size), dma_mask_bits(dev->limits.coherent_mask));
+	xen_coherent_free(va, order_of(size), bits_of(dev->limits.coherent_mask));
 }
 
 static size_t max_mapping(const struct xen_dma_dev *dev)

@@ -11,6 +11,7 @@
 #define xen_load_acquire(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
 #define xen_store_release(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
 #define xen_fetch_add(p, v) __atomic_fetch_add((p), (v), __ATOMIC_RELAXED)
+#define xen_exchange(p, v) __atomic_exchange_n((p), (v), __ATOMIC_ACQ_REL)
 #define xen_fetch_sub(p, v) __atomic_fetch_sub((p), (v), __ATOMIC_RELAXED)
 
 /* Order memory that a device or another domain sees. x86: loads and stores each stay in order. */

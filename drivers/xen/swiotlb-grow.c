@@ -254,45 +254,51 @@ static unsigned int make(struct xen_swiotlb_pool *pool, unsigned int order, unsi
 	return made;
 }
 
-/* The order that growth aims at; *@first: that to begin with. Both are @min_order or higher. */
-static unsigned int wanted_order(struct xen_swiotlb_pool *pool, unsigned int min_order,
-				 unsigned int *first)
+/* The largest order of which @bytes hold one, within a segment's limits. */
+static unsigned int order_below(uint64_t bytes, unsigned int min_order)
 {
-	unsigned long flags = xen_port_lock(&pool->lock);
-	unsigned int order = FIRST_SEGMENT_ORDER;
+	unsigned int order = 0;
 
-	if (pool->held >> XEN_PAGE_SHIFT)
-		order = 63 - (unsigned int)__builtin_clzll(pool->held >> XEN_PAGE_SHIFT);
-	if (order < FIRST_SEGMENT_ORDER)
-		order = FIRST_SEGMENT_ORDER;
-	/* Where memory is in pieces do not try every order each time; but recover. */
-	*first = pool->grow_order + 1;
-	xen_port_unlock(&pool->lock, flags);
-
+	if (bytes >> XEN_PAGE_SHIFT)
+		order = 63 - (unsigned int)__builtin_clzll(bytes >> XEN_PAGE_SHIFT);
 	if (order > xen_swiotlb_settings.max_segment_order)
 		order = xen_swiotlb_settings.max_segment_order;
-	if (order < min_order)
-		order = min_order;
-	if (*first > order)
-		*first = order;
-	if (*first < min_order)
-		*first = min_order;
-	return order;
+	return order < min_order ? min_order : order;
 }
 
-int xen_swiotlb_grow(struct xen_swiotlb_pool *pool, unsigned int min_order,
+/* The order to begin with where @want is what growth aims at: where memory is in pieces do not try
+ * every order each time; but recover. */
+static unsigned int first_order(struct xen_swiotlb_pool *pool, unsigned int want,
+				unsigned int min_order)
+{
+	unsigned long flags = xen_port_lock(&pool->lock);
+	unsigned int first = pool->grow_order + 1;
+
+	xen_port_unlock(&pool->lock, flags);
+	first = first < want ? first : want;
+	return first < min_order ? min_order : first;
+}
+
+int xen_swiotlb_grow(struct xen_swiotlb_pool *pool, unsigned int min_order, uint64_t bytes,
 		     struct xen_swiotlb_segment **list)
 {
-	unsigned int want, first, order;
+	uint64_t aim = bytes ? bytes : xen_swiotlb_held(pool);
+	unsigned int want, order;
 	int err = -XEN_ENOSPC;
 
 	if (min_order < XEN_SWIOTLB_MIN_SEGMENT_ORDER)
 		min_order = XEN_SWIOTLB_MIN_SEGMENT_ORDER;
-	want = wanted_order(pool, min_order, &first);
-	for (order = first + 1; order-- > min_order;) {
-		unsigned int nr = 1u << (want - order), reserved, made;
+	if (aim < XEN_PAGE_SIZE << FIRST_SEGMENT_ORDER)
+		aim = XEN_PAGE_SIZE << FIRST_SEGMENT_ORDER;
+	want = order_below(aim, min_order);
+	if (!bytes) /* to double is to have one piece more */
+		aim = XEN_PAGE_SIZE << want;
+	for (order = first_order(pool, want, min_order) + 1; order-- > min_order;) {
+		uint64_t nr = aim >> (order + XEN_PAGE_SHIFT);
+		unsigned int reserved, made;
 
-		reserved = reserve(pool, order, nr < GROW_BATCH ? nr : GROW_BATCH);
+		nr = nr ? nr : 1;
+		reserved = reserve(pool, order, nr < GROW_BATCH ? (unsigned int)nr : GROW_BATCH);
 		if (!reserved)
 			continue;
 		made = make(pool, order, reserved, list);

@@ -130,9 +130,9 @@ extern struct xen_ranges xen_swiotlb_segments; /* by machine frame; tag: the seg
 struct xen_swiotlb_pool *xen_swiotlb_pool_nr(unsigned int index);
 uint64_t xen_swiotlb_held(struct xen_swiotlb_pool *pool);
 
-/* swiotlb-grow.c: make one or more segments of @min_order or higher, not yet in an area.
- * -XEN_ENOSPC: the limit; -XEN_ENOMEM. */
-int xen_swiotlb_grow(struct xen_swiotlb_pool *pool, unsigned int min_order,
+/* swiotlb-grow.c: make one or more segments of @min_order or higher, not yet in an area, of
+ * about @bytes; 0: of as many as the pool holds. -XEN_ENOSPC: the limit; -XEN_ENOMEM. */
+int xen_swiotlb_grow(struct xen_swiotlb_pool *pool, unsigned int min_order, uint64_t bytes,
 		     struct xen_swiotlb_segment **list);
 /* Put the segments of @list into the area, which is locked. */
 void xen_swiotlb_attach(struct xen_swiotlb_area *area, struct xen_swiotlb_segment *list);

@@ -111,13 +111,14 @@ static struct xen_swiotlb_pool *publish(struct xen_swiotlb_pool *pool)
 /* The bytes that a pool begins with, as far as they are to be had. */
 static void populate(struct xen_swiotlb_pool *pool)
 {
+	uint64_t want = xen_swiotlb_settings.initial_bytes, held;
 	struct xen_swiotlb_area *area = swiotlb_own_area(pool);
 
-	while (xen_swiotlb_held(pool) < xen_swiotlb_settings.initial_bytes) {
+	while ((held = xen_swiotlb_held(pool)) < want) {
 		struct xen_swiotlb_segment *list = NULL;
 		unsigned long flags;
 
-		if (xen_swiotlb_grow(pool, 0, &list)) {
+		if (xen_swiotlb_grow(pool, 0, want - held, &list)) {
 			xen_port_log(XEN_LOG_WARN,
 				     "swiotlb: %u-bit pool begins with %llu of %llu bytes",
 				     pool->bits, (unsigned long long)xen_swiotlb_held(pool),
@@ -171,7 +172,7 @@ int xen_swiotlb_pool_probe(struct xen_swiotlb_pool *pool)
 	xen_port_unlock(&pool->lock, flags);
 	if (!err)
 		return 0;
-	err = xen_swiotlb_grow(pool, 0, &list);
+	err = xen_swiotlb_grow(pool, 0, 0, &list);
 	if (err)
 		return err;
 	flags = xen_port_lock(&area->lock);

@@ -150,7 +150,7 @@ static __attribute__((noinline)) struct claim claim_elsewhere(struct xen_swiotlb
 		}
 		if (c.head || look)
 			break;
-		*err = xen_swiotlb_grow(pool, order, &list);
+		*err = xen_swiotlb_grow(pool, order, 0, &list);
 		if (*err)
 			continue;
 		/* Attach and claim in one go, or others may use it all up. */

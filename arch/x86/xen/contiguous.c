@@ -8,6 +8,7 @@
  *
  * Memory: scratch of 24 bytes a page and 8 an output extent. Work is done in groups of up to
  * GROUP_PAGES pages, smaller ones when the port has no memory for that, but at least one region.
+ * Multicalls of more entries than stand on the stack want scratch too, and do without.
  */
 #include <xen/contiguous.h>
 #include <xen/hypercall.h>
@@ -16,9 +17,15 @@
 #include <xen/port.h>
 
 #include "../../../lib/scratch.h"
+#include "mmu-internal.h"
 
 /* 8 MiB: four regions of order 9. Their scratch is one object of the port. */
 #define GROUP_PAGES 2048U
+
+/* Entries of a multicall: 64 KiB, a tenth of a millisecond in Xen before it looks up. */
+#define MAX_CALLS 1024U
+/* For fewer there is room on the stack. */
+#define MIN_CALLS 32U
 
 /* No domain may exchange more than this at once. */
 #define MAX_ORDER 18
@@ -34,10 +41,12 @@ struct work {
 	/* Scratch. */
 	void *mem;
 	size_t mem_size;
-	pfn_t *pfn;	/* every page */
-	mfn_t *mfn;	/* what to map it to */
-	xen_pfn_t *in;	/* MFNs to give */
-	xen_pfn_t *out; /* PFNs, overwritten with the MFNs that come */
+	pfn_t *pfn;		      /* every page */
+	mfn_t *mfn;		      /* what to map it to */
+	xen_pfn_t *in;		      /* MFNs to give */
+	xen_pfn_t *out;		      /* PFNs, overwritten with the MFNs that come */
+	struct multicall_entry *call; /* NULL: none */
+	unsigned int nr_calls;
 };
 
 static size_t nr_pages(const struct work *work)
@@ -57,12 +66,29 @@ static bool get_scratch(struct work *work)
 	work->mfn = (mfn_t *)(work->pfn + pages);
 	work->in = (xen_pfn_t *)(work->mfn + pages);
 	work->out = work->in + pages;
+
+	work->nr_calls = pages < MAX_CALLS ? (unsigned int)pages : MAX_CALLS;
+	work->call = NULL;
+	if (work->nr_calls > MIN_CALLS)
+		work->call = xen_scratch_alloc(work->nr_calls * sizeof(*work->call));
 	return true;
 }
 
 static void put_scratch(struct work *work)
 {
+	xen_scratch_free(work->call, work->nr_calls * sizeof(*work->call));
 	xen_scratch_free(work->mem, work->mem_size);
+}
+
+/* Map the pages from @at on to their frames in mfn[]. */
+static int remap(const struct work *work, size_t at, size_t *done)
+{
+	size_t nr = nr_pages(work) - at;
+
+	if (!work->call)
+		return xen_mmu_remap(work->pfn + at, work->mfn + at, nr, done);
+	return xen_mmu_remap_in(work->call, work->nr_calls, work->pfn + at, work->mfn + at, nr,
+				done);
 }
 
 static void list_pages(struct work *work)
@@ -104,7 +130,7 @@ static void restore_mappings(const struct work *work, size_t taken)
 
 	for (done = 0; done < pages; done++)
 		work->mfn[done] = xen_pfn_to_mfn(work->pfn[done]);
-	while (xen_mmu_remap(work->pfn + at, work->mfn + at, pages - at, &done)) {
+	while (remap(work, at, &done)) {
 		at += done;
 		restore_one(work, at, at < taken);
 		at++;
@@ -154,7 +180,7 @@ static int exchange(struct work *work, size_t *pages)
 
 	*pages = 0;
 	list_pages(work);
-	err = xen_mmu_remap(work->pfn, work->mfn, all, NULL);
+	err = remap(work, 0, NULL);
 	if (err)
 		goto restore;
 

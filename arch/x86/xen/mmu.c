@@ -10,19 +10,23 @@
 #include <xen/p2m.h>
 #include <xen/port.h>
 
-/* Calls in a multicall: 2 KiB of stack. */
+#include "mmu-internal.h"
+
+/* Calls in a multicall on the stack: 2 KiB. */
 #define BATCH 32
 
 #define MAX_MADDR (1ULL << 52)
 
 struct batch {
-	struct multicall_entry call[BATCH];
-	unsigned int nr;
+	struct multicall_entry *call;
+	unsigned int nr, room;
 	size_t done; /* entries of earlier multicalls, all of which took effect */
 };
 
-static void batch_init(struct batch *batch)
+static void batch_init(struct batch *batch, struct multicall_entry *call, unsigned int room)
 {
+	batch->call = call;
+	batch->room = room;
 	batch->nr = 0;
 	batch->done = 0;
 }
@@ -56,16 +60,17 @@ static int batch_add(struct batch *batch, unsigned long va, uint64_t pte, bool l
 	call->args[0] = va;
 	call->args[1] = pte;
 	call->args[2] = last ? UVMF_TLB_FLUSH | UVMF_ALL : UVMF_NONE;
-	return last || batch->nr == BATCH ? batch_run(batch) : 0;
+	return last || batch->nr == batch->room ? batch_run(batch) : 0;
 }
 
-int xen_mmu_remap(const pfn_t *pfn, const mfn_t *mfn, size_t nr, size_t *done)
+int xen_mmu_remap_in(struct multicall_entry *call, unsigned int room, const pfn_t *pfn,
+		     const mfn_t *mfn, size_t nr, size_t *done)
 {
 	struct batch batch;
 	int err = 0;
 	size_t i;
 
-	batch_init(&batch);
+	batch_init(&batch, call, room);
 	for (i = 0; i < nr && !err; i++) {
 		void *va = xen_port_pfn_to_virt(pfn[i]);
 		uint64_t pte = mfn_valid(mfn[i]) ? mfn_to_dma(mfn[i]) | XEN_PTE_KERNEL : 0;
@@ -83,6 +88,13 @@ int xen_mmu_remap(const pfn_t *pfn, const mfn_t *mfn, size_t nr, size_t *done)
 	return err;
 }
 
+int xen_mmu_remap(const pfn_t *pfn, const mfn_t *mfn, size_t nr, size_t *done)
+{
+	struct multicall_entry call[BATCH];
+
+	return xen_mmu_remap_in(call, BATCH, pfn, mfn, nr, done);
+}
+
 uint64_t xen_cache_pte_bits(enum xen_cache_mode mode)
 {
 	return mode == XEN_CACHE_WC ? XEN_PTE_PAT : XEN_PTE_PCD | XEN_PTE_PWT;
@@ -91,11 +103,12 @@ uint64_t xen_cache_pte_bits(enum xen_cache_mode mode)
 /* Map @nr pages at @va to the frames from @mfn on with @flags, or to nothing if @flags is 0. */
 static int map_pages(unsigned long va, mfn_t mfn, size_t nr, uint64_t flags, size_t *done)
 {
+	struct multicall_entry call[BATCH];
 	struct batch batch;
 	int err = 0;
 	size_t i;
 
-	batch_init(&batch);
+	batch_init(&batch, call, BATCH);
 	for (i = 0; i < nr && !err; i++)
 		err = batch_add(&batch, va + i * XEN_PAGE_SIZE,
 				flags ? mfn_to_dma(mfn_add(mfn, i)) | flags : 0, i + 1 == nr);

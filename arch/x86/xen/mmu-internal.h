@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* Page-table entries, private side: batches of any size. */
+#ifndef XENDMA_MMU_INTERNAL_H
+#define XENDMA_MMU_INTERNAL_H
+
+#include <xen/types.h>
+
+/* As xen_mmu_remap(), in multicalls of up to @room entries, which stand in @call. */
+int xen_mmu_remap_in(struct multicall_entry *call, unsigned int room, const pfn_t *pfn,
+		     const mfn_t *mfn, size_t nr, size_t *done);
+
+#endif

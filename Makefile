@@ -153,7 +153,7 @@ clean: ## remove what was built, but not what was downloaded
 	$(Q)rm -rf $(addprefix $(O)/,host host-asan host-ubsan host-tsan \
 		host-cov host-fuzz fuzz cov mutate free guest guest.elf libxendma.a \
 		xendma.pc boot check demo install conformance conformance-selftest \
-		dom0 dom0-selftest bench bench.json bench.svg)
+		dom0 dom0-selftest bench bench.json bench.svg bench-host.json bench-host.svg)
 
 .PHONY: help
 help: ## this list

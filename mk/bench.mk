@@ -30,3 +30,16 @@ bench-profile: $(O)/guest.elf setup-xen ## instructions of rows of the bench by 
 .PHONY: bench-selftest
 bench-selftest: ## does the bench's report tell right from wrong?
 	$(Q)PYTHONDONTWRITEBYTECODE=1 tests/bench/selftest.py
+
+BENCH_HOST_SRC := $(addprefix tests/bench/host/,main.c port.c)
+
+$(BENCH)/host.a: $(call host_obj,$(LIB_SRC))
+	$(Q)mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $^
+
+$(BENCH)/host: $(call host_obj,$(BENCH_HOST_SRC)) $(BENCH)/host.a
+	@$(if $(Q),printf '  LINK    %s\n' '$@')
+	$(Q)$(CC) -o $@ $^ -lpthread
+
+.PHONY: bench-host
+bench-host: $(BENCH)/host ## the algorithms in ns on this machine; build/bench-host.json, .svg
+	$(Q)O='$(O)' PYTHONDONTWRITEBYTECODE=1 tests/bench/bench_host.py

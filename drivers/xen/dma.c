@@ -123,12 +123,18 @@ dma_addr_t xen_dma_map_single(struct xen_dma_dev *dev, void *va, size_t size, en
 				dir, attrs);
 }
 
+static __attribute__((noinline)) void unmap_by_ops(struct xen_dma_dev *dev, dma_addr_t dma,
+						   size_t size, enum xen_dma_dir dir,
+						   unsigned int attrs)
+{
+	dev->ops->unmap(dev, dma, size, dir, attrs);
+}
+
 void xen_dma_unmap(struct xen_dma_dev *dev, dma_addr_t dma, size_t size, enum xen_dma_dir dir,
 		   unsigned int attrs)
 {
-	if (likely(dev->ops == &xen_swiotlb_dma_ops && !xen_load(&dev->bounces)))
-		return;
-	dev->ops->unmap(dev, dma, size, dir, attrs);
+	if (unlikely(dev->ops != &xen_swiotlb_dma_ops || xen_load(&dev->bounces)))
+		unmap_by_ops(dev, dma, size, dir, attrs);
 }
 
 static inline void sync(struct xen_dma_dev *dev, dma_addr_t dma, size_t size, enum xen_dma_dir dir,

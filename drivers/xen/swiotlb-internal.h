@@ -5,7 +5,6 @@
  *   area->lock    everything in the area, its segments and their slots, but for the words below
  *   pool->lock    the pool's accounting of held bytes and of failures
  *   slot->head, size, offset   written under the area lock, read anywhere (xen_load)
- *   pool->used    atomic
  *   live mapping  the fields of its first slot do not change from map to unmap, so its owner
  *                 reads them without a lock
  *
@@ -83,6 +82,7 @@ struct xen_swiotlb_area {
 		uint32_t nr;
 	} cache[NR_CACHE_ORDERS];
 	struct xen_swiotlb_segment *segments;
+	uint64_t used, used_high; /* slots of live mappings, bytes; the most ever */
 	uint64_t maps, bytes_mapped;
 };
 
@@ -93,8 +93,6 @@ struct xen_swiotlb_pool {
 	unsigned int bits; /* the same as a width; 64: unlimited */
 	size_t max_size;   /* bytes of the largest segment */
 	unsigned int area_mask;
-	uint64_t used, used_high; /* bytes */
-
 	struct xen_lock lock;
 	uint64_t held, held_high; /* bytes in segments, those under construction included */
 	uint64_t segments, grown, shrunk;
@@ -115,14 +113,6 @@ void xen_swiotlb_slots_flush(struct xen_swiotlb_area *area);
 void xen_swiotlb_slots_attach(struct xen_swiotlb_area *area, struct xen_swiotlb_segment *seg);
 /* Of a wholly free segment, after a flush. */
 void xen_swiotlb_slots_detach(struct xen_swiotlb_segment *seg);
-
-/*
- * swiotlb.c: as xen_swiotlb_map_single() for @size bytes, 1 to a page's, at @va in one page of RAM,
- * with valid arguments and for a device that reaches the pool and has no limits to where; a name is
- * given. The commonest case, by itself. 0: no slots lie ready, nothing was done.
- */
-dma_addr_t xen_swiotlb_map_page(struct xen_swiotlb_pool *pool, const struct xen_dma_limits *limits,
-				const char *owner, void *va, size_t size, enum xen_dma_dir dir);
 
 /* swiotlb-pool.c */
 extern struct xen_swiotlb_config xen_swiotlb_settings;
@@ -226,6 +216,20 @@ static inline bool swiotlb_give_hot(struct xen_swiotlb_area *area, struct xen_sw
 	area->cache[order].top = head;
 	area->cache[order].nr++;
 	return true;
+}
+
+/* @bytes of slots are used now; the area is locked. */
+static inline void swiotlb_count_use(struct xen_swiotlb_area *area, uint64_t bytes)
+{
+	area->used += bytes;
+	if (unlikely(area->used > area->used_high))
+		area->used_high = area->used;
+}
+
+/* Where a mapping's buffer begins in its segment. */
+static inline uint64_t swiotlb_offset_of(const struct xen_swiotlb_slot *head)
+{
+	return ((uint64_t)head->index << SLOT_SHIFT) + xen_load(&head->offset);
 }
 
 static inline struct xen_swiotlb_area *swiotlb_own_area(struct xen_swiotlb_pool *pool)

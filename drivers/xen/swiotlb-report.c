@@ -38,6 +38,8 @@ bool xen_swiotlb_stats(unsigned int index, struct xen_swiotlb_stats *stats)
 
 		flags = xen_port_lock(&area->lock);
 		largest = largest_free(area);
+		s.bytes_used += area->used;
+		s.bytes_high += area->used_high;
 		s.maps += area->maps;
 		s.bytes_mapped += area->bytes_mapped;
 		xen_port_unlock(&area->lock, flags);
@@ -48,8 +50,6 @@ bool xen_swiotlb_stats(unsigned int index, struct xen_swiotlb_stats *stats)
 	flags = xen_port_lock(&pool->lock);
 	s.address_bits = pool->bits;
 	s.bytes = pool->held;
-	s.bytes_used = xen_load(&pool->used);
-	s.bytes_high = xen_load(&pool->used_high);
 	s.bytes_held_high = pool->held_high;
 	s.segments = pool->segments;
 	s.grown = pool->grown;

@@ -10,7 +10,7 @@
 #include <xen/coherent.h>
 
 #include "dma-internal.h"
-#include "swiotlb-internal.h"
+#include "swiotlb-page.h"
 
 bool xen_dma_contiguous(paddr_t paddr, size_t size)
 {
@@ -130,7 +130,7 @@ dma_addr_t xen_dma_bounce_page(struct xen_dma_dev *dev, pfn_t pfn, size_t offset
 	va = xen_port_pfn_to_virt(pfn);
 	if (unlikely(!va))
 		goto slowly;
-	dma = xen_swiotlb_map_page(pool, &dev->limits, dev->name, va + offset, size, dir);
+	dma = swiotlb_map_page(pool, dev->limits.user, dev->name, va + offset, size, dir);
 	if (unlikely(!dma))
 		goto slowly;
 	xen_fetch_add(&dev->bounces, 1);

@@ -108,6 +108,7 @@ static inline __attribute__((always_inline)) struct claim assign(
 	xen_store(&head->offset, place.offset);
 	head->count = place.count;
 	head->dir = (uint8_t)dir;
+	swiotlb_count_use(area, (uint64_t)place.count << SLOT_SHIFT);
 	area->maps++;
 	area->bytes_mapped += size;
 	return c;
@@ -164,23 +165,6 @@ static __attribute__((noinline)) struct claim claim_elsewhere(struct xen_swiotlb
 	return c;
 }
 
-/* Where a mapping's buffer begins in its segment. */
-static inline uint64_t offset_of(const struct xen_swiotlb_slot *head)
-{
-	return ((uint64_t)head->index << SLOT_SHIFT) + xen_load(&head->offset);
-}
-
-static inline void count_use(struct xen_swiotlb_pool *pool, uint64_t bytes)
-{
-	uint64_t used = xen_fetch_add(&pool->used, bytes) + bytes;
-	uint64_t high = xen_load(&pool->used_high);
-
-	while (unlikely(used > high) &&
-	       !__atomic_compare_exchange_n(&pool->used_high, &high, used, true, __ATOMIC_RELAXED,
-					    __ATOMIC_RELAXED))
-		;
-}
-
 static __attribute__((noinline)) int failed(struct xen_swiotlb_pool *pool, const char *owner,
 					    size_t size, int err)
 {
@@ -197,7 +181,7 @@ static __attribute__((noinline)) int failed(struct xen_swiotlb_pool *pool, const
 static inline dma_addr_t fill(struct claim c, const void *va, size_t size)
 {
 	struct xen_swiotlb_segment *seg = swiotlb_segment_of(c.head);
-	uint64_t offset = offset_of(c.head);
+	uint64_t offset = swiotlb_offset_of(c.head);
 	char *bounce = (char *)seg->va + offset;
 
 	if (unlikely(c.before))
@@ -241,47 +225,8 @@ int xen_swiotlb_map_single(struct xen_swiotlb_pool *pool, const struct xen_dma_l
 		if (!c.head)
 			return failed(pool, owner, size, err);
 	}
-	count_use(pool, (uint64_t)place.count << SLOT_SHIFT);
 	*dma = fill(c, va, size);
 	return 0;
-}
-
-dma_addr_t xen_swiotlb_map_page(struct xen_swiotlb_pool *pool, const struct xen_dma_limits *limits,
-				const char *owner, void *va, size_t size, enum xen_dma_dir dir)
-{
-	struct xen_swiotlb_area *area = swiotlb_own_area(pool);
-	unsigned int order = size > SLOT_SIZE; /* one slot or two */
-	unsigned long flags = xen_port_lock(&area->lock);
-	struct xen_swiotlb_slot *head = area->cache[order].top, *last;
-	uint32_t end = (uint32_t)size - (order << SLOT_SHIFT);
-	struct claim c = {.head = head};
-
-	if (unlikely(!head)) {
-		xen_port_unlock(&area->lock, flags);
-		return 0;
-	}
-	area->cache[order].top = head->next;
-	area->cache[order].nr--;
-	last = head + order;
-	if (likely(head->user == limits->user && head->user)) {
-		c.behind = last->dirty > end ? (uint16_t)(last->dirty - end) : 0;
-	} else {
-		c.behind = (uint16_t)(SLOT_SIZE - end);
-		head->dirty = SLOT_SIZE;
-		head->user = last->user = limits->user;
-	}
-	last->dirty = (uint16_t)end;
-	head->orig = va;
-	head->owner = owner;
-	xen_store(&head->size, (uint32_t)size);
-	xen_store(&head->offset, 0);
-	head->dir = (uint8_t)dir;
-	area->maps++;
-	area->bytes_mapped += size;
-	xen_port_unlock(&area->lock, flags);
-
-	count_use(pool, SLOT_SIZE << order);
-	return fill(c, va, size);
 }
 
 /* The first slot of the live mapping whose slots hold @offset of the segment; NULL if none. */
@@ -313,7 +258,6 @@ bool xen_swiotlb_unmap_single(dma_addr_t dma, size_t size, enum xen_dma_dir dir,
 	struct xen_swiotlb_segment *seg;
 	struct xen_swiotlb_slot *head;
 	struct xen_swiotlb_area *area;
-	struct xen_swiotlb_pool *pool;
 	unsigned long flags;
 	unsigned int count;
 	uint64_t offset;
@@ -322,7 +266,7 @@ bool xen_swiotlb_unmap_single(dma_addr_t dma, size_t size, enum xen_dma_dir dir,
 	if (!seg)
 		return false;
 	head = find_head(seg, offset);
-	if (unlikely(!head || offset_of(head) != offset)) {
+	if (unlikely(!head || swiotlb_offset_of(head) != offset)) {
 		misuse("unmap of an address that is not mapped", "?", dma, size);
 		return false;
 	}
@@ -332,8 +276,7 @@ bool xen_swiotlb_unmap_single(dma_addr_t dma, size_t size, enum xen_dma_dir dir,
 	if (!skip_sync && head->dir != XEN_DMA_TO_DEVICE)
 		__builtin_memcpy(head->orig, (char *)seg->va + offset, head->size);
 
-	area = seg->area;
-	pool = seg->pool; /* once the slots are free the segment may go */
+	area = seg->area; /* once the slots are free the segment may go */
 	flags = xen_port_lock(&area->lock);
 	count = head->count;
 	if (unlikely(!head->size)) {
@@ -342,10 +285,10 @@ bool xen_swiotlb_unmap_single(dma_addr_t dma, size_t size, enum xen_dma_dir dir,
 		return false;
 	}
 	xen_store(&head->size, 0);
+	area->used -= (uint64_t)count << SLOT_SHIFT;
 	if (unlikely(!swiotlb_give_hot(area, head, count)))
 		xen_swiotlb_slots_give(seg, head, count);
 	xen_port_unlock(&area->lock, flags);
-	xen_fetch_sub(&pool->used, (uint64_t)count << SLOT_SHIFT);
 	return true;
 }
 
@@ -388,13 +331,13 @@ bool xen_swiotlb_sync_single(dma_addr_t dma, size_t size, enum xen_dma_dir dir, 
 		misuse("sync of an address that is not mapped", "?", dma, size);
 		return false;
 	}
-	from = (int64_t)(offset - offset_of(head));
+	from = (int64_t)(offset - swiotlb_offset_of(head));
 	if (unlikely(!cut(head, &from, &inside)))
 		misuse("sync beyond its mapping", head->owner, dma, size);
 	else if (unlikely(head->dir != dir && head->dir != XEN_DMA_BIDIRECTIONAL))
 		misuse("sync with another direction than map", head->owner, dma, size);
 
-	bounce = (char *)seg->va + offset_of(head) + from;
+	bounce = (char *)seg->va + swiotlb_offset_of(head) + from;
 	if (for_cpu && head->dir != XEN_DMA_TO_DEVICE)
 		__builtin_memcpy((char *)head->orig + from, bounce, inside);
 	else if (!for_cpu && head->dir != XEN_DMA_FROM_DEVICE)
@@ -412,7 +355,7 @@ bool xen_swiotlb_is_bounce(dma_addr_t dma)
 	head = seg ? find_head(seg, offset) : NULL;
 	if (!head)
 		return false;
-	start = offset_of(head);
+	start = swiotlb_offset_of(head);
 	return offset >= start && offset - start < xen_load(&head->size);
 }
 

@@ -127,7 +127,7 @@ struct xen_swiotlb_stats {
 	unsigned int address_bits; /* 64: unlimited */
 	uint64_t bytes;		   /* held in segments */
 	uint64_t bytes_used;	   /* of these, slots of live mappings */
-	uint64_t bytes_high;	   /* most ever used */
+	uint64_t bytes_high;	   /* most ever used; of several areas the sum of theirs */
 	uint64_t bytes_held_high;  /* most ever held */
 	uint64_t largest_free;	   /* bytes of the largest free run */
 	uint64_t segments;

@@ -77,7 +77,9 @@ static inline mfn_t xen_pfn_to_mfn(pfn_t pfn)
 	if (__builtin_expect(pfn.frame < xen_p2m.nr, 1)) {
 		uint64_t entry = xen_load(&xen_p2m.entry[pfn.frame]);
 
-		if (__builtin_expect(entry != XEN_INVALID_FRAME, 1))
+		if (__builtin_expect(!(entry & XEN_P2M_FOREIGN), 1)) /* INVALID has the bit too */
+			return mk_mfn(entry);
+		if (entry != XEN_INVALID_FRAME)
 			return mk_mfn(entry & ~XEN_P2M_FOREIGN);
 	}
 	return xen_p2m_lookup_identity(pfn);

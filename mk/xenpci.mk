@@ -4,7 +4,7 @@
 # What decides is apart from what acts: XENPCI_SEAMS are the files that touch the host, which the
 # tests replace by fakes of their own.
 
-XENPCI_CORE := $(addprefix tools/xenpci/,bdf.c number.c memory.c finding.c device.c owner.c names.c \
+XENPCI_CORE := $(addprefix tools/xenpci/,bdf.c number.c memory.c finding.c device.c capability.c owner.c names.c \
 	context.c list.c p2m-view.c space.c map.c map-scale.c map-text.c map-json.c \
 	map-svg.c map-command.c facts.c gather.c check-device.c check-memory.c \
 	check-command.c explain.c use.c backend.c backend-change.c grants.c record.c situation.c \

@@ -75,12 +75,13 @@ struct xen_pcifront {
 	enum front_phase phase;
 	uint64_t deadline; /* of the phase */
 	uint64_t retry;	   /* nothing before this time: xenstore failed, or a driver is busy */
-	uint64_t next_connect, backoff, connected_at;
-	uint64_t drain_until; /* drivers may say no until then; 0: not asked yet */
-	bool gone;	      /* draining: the backend does not answer any more */
-	bool again;	      /* closing: to connect anew */
-	bool refused;	      /* a driver does not let go: this reconfiguration is not answered */
-	bool offered;	      /* Initialising was written to be connected anew */
+	uint64_t next_connect, backoff;
+	uint64_t connected_at; /* 0: not */
+	uint64_t drain_until;  /* drivers may say no until then; 0: not asked yet */
+	bool gone;	       /* draining: the backend does not answer any more */
+	bool again;	       /* closing: to connect anew */
+	bool refused;	       /* a driver does not let go: this reconfiguration is not answered */
+	bool offered;	       /* Initialising was written to be connected anew */
 	bool stopping;
 	struct front_list list;
 	struct xen_bucket log, cycles, errors;

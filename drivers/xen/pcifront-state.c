@@ -15,7 +15,7 @@
 #define BUSY_NS (SECOND / 100) /* a driver does not let go yet */
 #define BACKOFF_MIN SECOND     /* between two connections that failed */
 #define BACKOFF_MAX (64 * SECOND)
-#define LASTING (10 * SECOND) /* a connection so long was none that failed */
+#define LASTING (10 * SECOND) /* a connection so long is none that failed */
 #define PAGES_LOST 32	      /* in quarantine: then it waits for them */
 
 static void enter(struct xen_pcifront *front, enum front_phase phase, uint64_t wait)
@@ -39,8 +39,17 @@ static bool later(struct xen_pcifront *front, int rc, uint64_t wait)
 	return false;
 }
 
+/* One that lasted was none that failed, however long it takes until the next. */
+static void end_connection(struct xen_pcifront *front)
+{
+	if (front->connected_at && xen_port_clock_ns() - front->connected_at >= LASTING)
+		front->backoff = front->next_connect = 0;
+	front->connected_at = 0;
+}
+
 void xen_front_drop(struct xen_pcifront *front)
 {
+	end_connection(front);
 	xen_front_break(front);
 	xen_front_remove_devices(front, true, true);
 	xen_front_close(front);
@@ -51,6 +60,7 @@ void xen_front_drop(struct xen_pcifront *front)
 
 void xen_front_drain(struct xen_pcifront *front, bool gone, bool again)
 {
+	end_connection(front);
 	if (gone)
 		xen_front_break(front);
 	front->gone = gone;
@@ -64,15 +74,10 @@ void xen_front_drain(struct xen_pcifront *front, bool gone, bool again)
 
 static void count_attempt(struct xen_pcifront *front)
 {
-	uint64_t now = xen_port_clock_ns();
-
-	if (front->connected_at && now - front->connected_at >= LASTING)
-		front->backoff = 0;
-	front->connected_at = 0;
 	front->backoff = front->backoff ? 2 * front->backoff : BACKOFF_MIN;
 	if (front->backoff > BACKOFF_MAX)
 		front->backoff = BACKOFF_MAX;
-	front->next_connect = now + front->backoff;
+	front->next_connect = xen_port_clock_ns() + front->backoff;
 }
 
 static bool connect(struct xen_pcifront *front)
@@ -81,7 +86,7 @@ static bool connect(struct xen_pcifront *front)
 
 	/* That the backend came back to an offer is still the same attempt. */
 	if (!front->offered && xen_port_clock_ns() < front->next_connect)
-		return later(front, 0, front->next_connect - xen_port_clock_ns());
+		return false;
 	if (xen_grant_reap() > PAGES_LOST)
 		return later(front, -XEN_EBUSY, SECOND);
 	if (!front->offered)
@@ -102,7 +107,6 @@ static bool connect(struct xen_pcifront *front)
 /* The backend is ready: find out for what. */
 static bool attach(struct xen_pcifront *front)
 {
-	bool first = front->phase == FRONT_PUBLISHED;
 	int rc = xen_front_read_list(front);
 
 	if (rc == -XEN_EINVAL) {
@@ -123,7 +127,7 @@ static bool attach(struct xen_pcifront *front)
 	rc = xen_front_write_state(front, XenbusStateConnected);
 	if (rc)
 		return later(front, rc, RETRY_NS);
-	if (first) {
+	if (!front->connected_at) { /* of this attempt */
 		front->stats.connects++;
 		front->connected_at = xen_port_clock_ns();
 	}
@@ -317,7 +321,7 @@ static bool step_closed(struct xen_pcifront *front)
 	    other != XenbusStateInitialising)
 		return false;
 	if (xen_port_clock_ns() < front->next_connect)
-		return later(front, 0, front->next_connect - xen_port_clock_ns());
+		return false;
 	rc = xen_front_write_state(front, XenbusStateInitialising);
 	if (rc)
 		return later(front, rc, RETRY_NS);

@@ -74,8 +74,10 @@ bool xen_pcifront_pending(const struct xen_pcifront *front, uint64_t *due)
 
 	if (due)
 		*due = next;
-	return xen_load(&front->dirty) || xen_load(&front->own_changed) ||
-	       xen_load(&front->signalled) || xen_port_clock_ns() >= next;
+	/* Nobody takes up the events of a broken channel: they end with it. */
+	return xen_load(&front->dirty) ||
+	       (xen_load(&front->signalled) && !xen_load(&front->broken)) ||
+	       xen_port_clock_ns() >= next;
 }
 
 static void set_due(struct xen_pcifront *front)
@@ -86,6 +88,8 @@ static void set_due(struct xen_pcifront *front)
 		due = front->deadline;
 	if (front->drain_until && front->drain_until < due)
 		due = front->drain_until;
+	if (front->next_connect > now && front->next_connect < due)
+		due = front->next_connect;
 	if (front->retry)
 		due = front->retry;
 	if (xen_load(&front->error_due) && now + ERROR_NS < due) /* there were too many */
@@ -97,11 +101,12 @@ void xen_pcifront_work(struct xen_pcifront *front)
 {
 	unsigned int steps = 0;
 
-	xen_store(&front->dirty, 0);
+	/* Before anything is looked at: what happens from here on is for the next time. */
+	__atomic_exchange_n(&front->dirty, 0, __ATOMIC_SEQ_CST);
 	xen_front_serve_error(front);
 	while (xen_front_step(front) && ++steps < STEPS)
 		;
-	if (steps == STEPS || (xen_load(&front->broken) && front->info && !front->retry))
+	if (steps == STEPS)
 		xen_store(&front->dirty, 1);
 	set_due(front);
 }

@@ -107,6 +107,7 @@ static void early_hot_plug(void)
 	run();
 	ck_assert_uint_eq(xen_pcifront_state(t.front), XenbusStateConnected);
 	ck_assert_uint_eq(t.added, 2);
+	ck_assert_uint_eq(xen_pcifront_stats(t.front).connects, 1);
 	end();
 }
 

@@ -14,7 +14,7 @@ static bool try_turn(void *arg)
 	unsigned long flags = xen_port_lock(&front->lock);
 	bool free = !front->busy;
 
-	front->busy = true;
+	xen_store(&front->busy, true);
 	xen_port_unlock(&front->lock, flags);
 	return free;
 }
@@ -30,7 +30,7 @@ void xen_front_end_turn(struct xen_pcifront *front)
 {
 	unsigned long flags = xen_port_lock(&front->lock);
 
-	front->busy = false;
+	xen_store(&front->busy, false);
 	xen_port_unlock(&front->lock, flags);
 }
 
@@ -56,35 +56,43 @@ void xen_front_rearm(struct xen_pcifront *front, bool useful)
 	xen_evtchn_eoi(front->port, !useful);
 }
 
-int xen_front_open(struct xen_pcifront *front)
+/* With the turn: who has it next finds all of the channel or nothing. */
+static int open_channel(struct xen_pcifront *front, void *page)
 {
-	struct xen_pci_sharedinfo *info;
-	grant_ref_t ref;
-	int rc;
+	evtchn_port_t port;
+	int rc = xen_evtchn_alloc_unbound(front->backend_id, &port);
 
-	info = xen_grant_page(front->backend_id, &ref, &rc);
-	if (!info)
-		return rc;
-	info->flags = XEN_PCIB_AERHANDLER;
-	rc = xen_evtchn_alloc_unbound(front->backend_id, &front->port);
 	if (rc)
-		goto free_page;
-	front->info = info;
-	front->ref = ref;
+		return rc;
+	front->port = port;
+	front->info = page;
+	front->info->flags = XEN_PCIB_AERHANDLER;
 	xen_store(&front->signalled, 0);
 	xen_store(&front->error_due, 0);
-	rc = xen_evtchn_bind(front->port, XEN_EVTCHN_LATE_EOI, event, front);
-	if (rc)
-		goto close_port;
+	rc = xen_evtchn_bind(port, XEN_EVTCHN_LATE_EOI, event, front);
+	if (rc) {
+		xen_evtchn_close(port);
+		front->info = NULL;
+		front->port = 0;
+		return rc;
+	}
 	xen_store_release(&front->broken, 0);
 	return 0;
+}
 
-close_port:
-	xen_evtchn_close(front->port);
-	front->info = NULL;
-free_page:
-	front->port = 0;
-	xen_grant_page_free(info, ref);
+int xen_front_open(struct xen_pcifront *front)
+{
+	void *page;
+	int rc;
+
+	page = xen_grant_page(front->backend_id, &front->ref, &rc);
+	if (!page)
+		return rc;
+	xen_front_take_turn(front);
+	rc = open_channel(front, page);
+	xen_front_end_turn(front);
+	if (rc)
+		xen_grant_page_free(page, front->ref);
 	return rc;
 }
 

@@ -118,7 +118,17 @@ enum xenbus_state xen_pcifront_state(const struct xen_pcifront *front)
 
 struct xen_pcifront_stats xen_pcifront_stats(const struct xen_pcifront *front)
 {
-	return front->stats;
+	struct xen_pcifront_stats stats = {
+		.nr_devs = front->stats.nr_devs,
+		.added = front->stats.added,
+		.removed = front->stats.removed,
+		.ops = xen_load(&front->stats.ops), /* these three are anybody's */
+		.timeouts = xen_load(&front->stats.timeouts),
+		.bad_replies = xen_load(&front->stats.bad_replies),
+		.connects = front->stats.connects,
+	};
+
+	return stats;
 }
 
 struct xen_pci_host *xen_pcifront_host(struct xen_pcifront *front, unsigned int i)

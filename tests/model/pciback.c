@@ -146,7 +146,7 @@ static void disconnect(void)
 	as_dom0(grant_op, GNTTABOP_unmap_grant_ref, &unmap);
 	back_event_op(EVTCHNOP_close, &close);
 	back.page = NULL;
-	back.port = 0;
+	__atomic_store_n(&back.port, 0, __ATOMIC_RELAXED);
 	back.reporting = false;
 }
 
@@ -174,7 +174,7 @@ static void connect(void)
 		back.page = NULL;
 		return;
 	}
-	back.port = bind.local_port;
+	__atomic_store_n(&back.port, bind.local_port, __ATOMIC_RELAXED);
 	model_domain_on_event(0, back.port, back_serve, NULL);
 	set_state(XenbusStateConnected);
 }
@@ -322,9 +322,9 @@ struct xen_pci_sharedinfo *model_pciback_page(void)
 
 void model_pciback_notify(void)
 {
-	struct evtchn_send send = {.port = back.port};
+	struct evtchn_send send = {.port = __atomic_load_n(&back.port, __ATOMIC_RELAXED)};
 
-	if (back.port)
+	if (send.port)
 		back_event_op(EVTCHNOP_send, &send);
 }
 

@@ -116,7 +116,7 @@ static struct xen_xs_watch watch[MAX_WATCHES];
 static int set(unsigned int i, const char *path)
 {
 	__builtin_memset(&watch[i], 0, sizeof(watch[i]));
-	__builtin_strcpy(watch[i].path, path);
+	boot_snprintf(watch[i].path, sizeof(watch[i].path), "%s", path);
 	watch[i].changed = count;
 	return xen_xs_watch(&watch[i]);
 }

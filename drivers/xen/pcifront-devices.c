@@ -152,7 +152,8 @@ static int remove_one(struct xen_pcifront *front, struct xen_pci_dev *dev, bool 
 
 	if (rc && !gone)
 		return -XEN_EBUSY;
-	rc = gone ? 0 : xen_pci_command(dev, 0, XEN_PCI_COMMAND_MASTER);
+	/* Also where only the driver's time is over, and who knows what it has left running. */
+	rc = xen_load(&front->broken) ? 0 : xen_pci_command(dev, 0, XEN_PCI_COMMAND_MASTER);
 	if (rc && rc != -XEN_ENODEV) /* the backend resets it in any case */
 		front_log(front, XEN_LOG_WARN,
 			  "%04x:%02x:%02x.%u keeps bus mastering until it is reset: error %d",

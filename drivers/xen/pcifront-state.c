@@ -266,8 +266,6 @@ static bool step_draining(struct xen_pcifront *front)
 		    xen_port_clock_ns() >= front->drain_until;
 	int rc;
 
-	if (gone)
-		xen_front_break(front);
 	if (xen_front_remove_devices(front, true, gone))
 		return later(front, -XEN_EBUSY, BUSY_NS);
 	rc = xen_front_write_state(front, XenbusStateClosing);

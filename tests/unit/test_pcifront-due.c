@@ -97,11 +97,27 @@ static void closing(void)
 	end();
 }
 
+/* A driver whose time is over: its device can write nowhere any more. */
+static void stubborn(void)
+{
+	bench();
+	connected(&edu_at, 1);
+	ck_assert_int_eq(xen_pci_command(device_of(edu_at), XEN_PCI_COMMAND_MASTER, 0), 0);
+	ck_assert(model_pci_raw(edu_at)[4] & XEN_PCI_COMMAND_MASTER);
+	t.busy = true;
+	stop();
+	ck_assert_uint_eq(t.forced, 1);
+	ck_assert(!(model_pci_raw(edu_at)[4] & XEN_PCI_COMMAND_MASTER));
+	ck_assert_uint_eq(model_pcifront_state(), XenbusStateClosed);
+	end();
+}
+
 static const struct unit_case cases[] = {
 	{"a device that the toolstack makes anew is taken at once", made_anew},
 	{"a connection that failed is made again when it is due, and not before", not_before},
 	{"a stop is not kept waiting by the next connection", stopped},
 	{"waiting for a backend that is gone costs no CPU", closing},
+	{"a driver that does not let go in time leaves no bus master", stubborn},
 };
 
 UNIT_MAIN("pcifront-due", cases)

@@ -6,15 +6,16 @@
 
 # A line an area.
 UNITS := ranges liar format pages console-ring guest-drivers
-UNITS += p2m p2m-publish mmu contiguous contiguous-refused e820 setup balloon
+UNITS += p2m p2m-publish mmu contiguous contiguous-refused e820 setup setup-refused balloon
 UNITS += swiotlb swiotlb-data swiotlb-sync swiotlb-full swiotlb-grow swiotlb-segment swiotlb-trim
 UNITS += coherent dma dma-device dma-limits dma-sg dma-debug
 UNITS += pci pci-bar pci-claims pci-config pci-odd pci-report pci-express pci-faults pci-hostile
 UNITS += pci-scan pci-trees pci-windows pirq pirq-faults
 UNITS += evtchn evtchn-cpus evtchn-eoi grant grant-page grant-map
-UNITS += xenbus xenbus-parse xenbus-watch xenbus-broken xenbus-late xenbus-restart
+UNITS += xenbus xenbus-parse xenbus-watch xenbus-ring xenbus-broken xenbus-late xenbus-restart
 UNITS += model model-device model-domain model-event model-exchange model-grant model-memory
-UNITS += model-mmu model-pci model-pgtable model-port model-rules model-xenstore model-xs-link
+UNITS += model-mmu model-pci model-pgtable model-port model-rules model-trap model-xenstore
+UNITS += model-xs-link
 UNITS += $(FRONT_UNITS)
 # Those of xenpci (mk/xenpci.mk), which neither the library nor the model is linked into.
 XENPCI_UNITS := xenpci-text xenpci-map xenpci-check xenpci-attach xenpci-refuse \

@@ -17,6 +17,8 @@ XENPCI_LIBS := xencontrol xenforeignmemory xenstore libpci jansson
 
 # A host in memory: the seams as the tests have them.
 XENPCI_WORLD := $(addprefix tests/xenpci/,world.c fake-files.c fake-store.c fake-hv.c fake-query.c fake-guest.c)
+# A guest with a P2M, in place of the seam guest.c.
+XENPCI_P2M := tests/xenpci/p2m-guest.c
 
 $(HOST)/tools/xenpci/%.o $(HOST)/tests/xenpci/%.o $(HOST)/tests/unit/test_xenpci-%.o: \
 	private HOST_CFLAGS += -D_GNU_SOURCE -Itools -DXENPCI_VERSION='"$(VERSION)"'
@@ -37,8 +39,9 @@ $(HOST)/test_xenpci-%: $(HOST)/tests/unit/test_xenpci-%.o $(HOST)/libxenpci.a
 	$(Q)$(CC) $(SAN_$(SAN)) -o $@ $(filter %.o,$^) $(HOST)/libxenpci.a \
 		$$(pkg-config --libs check libpci jansson) -lpthread
 
-# Those two read a tree of files by the real seam.
-$(HOST)/test_xenpci-map $(HOST)/test_xenpci-check: $(call host_obj,tools/xenpci/files.c)
+# Those have the real seam to files.
+$(addprefix $(HOST)/test_xenpci-,p2m space map check memory use): $(call host_obj,tools/xenpci/files.c)
+$(addprefix $(HOST)/test_xenpci-,p2m space map): $(call host_obj,$(XENPCI_P2M))
 $(addprefix $(HOST)/test_xenpci-,attach refuse assignable status look): $(call host_obj,$(XENPCI_WORLD))
 
 # The fuzz target (mk/fuzz.mk) in the same host.

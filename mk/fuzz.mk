@@ -8,7 +8,8 @@
 #   make fuzz-merge T=pci        put what fuzzing found into the corpus, as little as covers it all
 
 FUZZ_TARGETS := e820 setup ranges p2m contiguous dma pci xenstore xenpci pcifront
-FUZZ_SRC := $(addprefix tests/fuzz/,fuzz.c dma-oracle.c pci-hostile.c pcifront-hostile.c $(FUZZ_TARGETS:%=fuzz_%.c))
+FUZZ_SRC := $(addprefix tests/fuzz/,fuzz.c dma-oracle.c pci-hostile.c pcifront-hostile.c xenstored-hostile.c \
+	$(FUZZ_TARGETS:%=fuzz_%.c))
 FUZZ_CC := clang-14
 TIME ?= 30
 
@@ -21,6 +22,7 @@ $(O)/host-fuzz/tests/model/%.o: HOST_CFLAGS += -fno-sanitize=fuzzer-no-link
 $(O)/host-fuzz/fuzz_dma: $(O)/host-fuzz/tests/fuzz/dma-oracle.o
 $(O)/host-fuzz/fuzz_pci: $(O)/host-fuzz/tests/fuzz/pci-hostile.o
 $(O)/host-fuzz/fuzz_pcifront: $(O)/host-fuzz/tests/fuzz/pcifront-hostile.o
+$(O)/host-fuzz/fuzz_xenstore: $(O)/host-fuzz/tests/fuzz/xenstored-hostile.o
 
 $(O)/host-fuzz/fuzz_%: $(O)/host-fuzz/tests/fuzz/fuzz_%.o $(O)/host-fuzz/tests/fuzz/fuzz.o \
 		$(O)/host-fuzz/libhosted.a

@@ -80,6 +80,9 @@ bool back_configure(bool and_take_back);
 
 /* pciback_op.c */
 void back_serve(void *arg);
+/* No other thread serves an operation meanwhile. */
+void back_lock(void);
+void back_unlock(void);
 void back_reset(struct back_device *device);
 struct back_device *back_find(struct xen_pci_addr virt);
 

@@ -135,6 +135,14 @@ enum xenbus_state model_pcifront_state(void)
 
 /* --- connecting ---------------------------------------------------------------------------- */
 
+/* An operation under way comes to its end, and the next is one on @page. */
+static void set_page(struct xen_pci_sharedinfo *page)
+{
+	back_lock();
+	back.page = page;
+	back_unlock();
+}
+
 static void disconnect(void)
 {
 	struct gnttab_unmap_grant_ref unmap = {.host_addr = XEN_PAGE_SIZE, .handle = back.handle};
@@ -142,10 +150,10 @@ static void disconnect(void)
 
 	if (!back.page)
 		return;
+	set_page(NULL);
 	model_domain_on_event(0, back.port, NULL, NULL);
 	as_dom0(grant_op, GNTTABOP_unmap_grant_ref, &unmap);
 	back_event_op(EVTCHNOP_close, &close);
-	back.page = NULL;
 	__atomic_store_n(&back.port, 0, __ATOMIC_RELAXED);
 	back.reporting = false;
 }
@@ -165,13 +173,13 @@ static void connect(void)
 	if (map.status)
 		return;
 	back.handle = map.handle;
-	back.page = model_frame(mk_mfn(model_grant_entry(1, map.ref)->frame));
+	set_page(model_frame(mk_mfn(model_grant_entry(1, map.ref)->frame)));
 	if (back_event_op(EVTCHNOP_bind_interdomain, &bind)) {
 		struct gnttab_unmap_grant_ref unmap = {.host_addr = XEN_PAGE_SIZE,
 						       .handle = back.handle};
 
 		as_dom0(grant_op, GNTTABOP_unmap_grant_ref, &unmap);
-		back.page = NULL;
+		set_page(NULL);
 		return;
 	}
 	__atomic_store_n(&back.port, bind.local_port, __ATOMIC_RELAXED);

@@ -302,14 +302,29 @@ static void answer(struct xen_pci_op *op, unsigned int nr)
 	model_pciback_notify();
 }
 
-/* An event from the frontend, or a step. */
-void back_serve(void *arg)
+/* Whoever disconnects waits: the page is there until this has ended. */
+static pthread_mutex_t serving = PTHREAD_MUTEX_INITIALIZER;
+static _Thread_local unsigned int depth; /* an operation may bring about the next event */
+
+void back_lock(void)
+{
+	if (!depth++)
+		pthread_mutex_lock(&serving);
+}
+
+void back_unlock(void)
+{
+	if (!--depth)
+		pthread_mutex_unlock(&serving);
+}
+
+static void serve(bool event)
 {
 	struct xen_pci_sharedinfo *page = back.page;
 	struct xen_pci_op op;
 	unsigned int nr;
 
-	if (!page || (back.slow && !arg) ||
+	if (!page || (back.slow && event) ||
 	    !(__atomic_load_n(&page->flags, __ATOMIC_ACQUIRE) & XEN_PCIF_active))
 		return;
 	if (!back_thing())
@@ -318,4 +333,12 @@ void back_serve(void *arg)
 	nr = op.cmd == XEN_PCI_OP_enable_msix ? op.value : 0;
 	op.err = execute_or_lie(&op);
 	answer(&op, op.err ? 0 : nr);
+}
+
+/* An event from the frontend, or a step. */
+void back_serve(void *arg)
+{
+	back_lock();
+	serve(!arg);
+	back_unlock();
 }

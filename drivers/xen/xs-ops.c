@@ -182,11 +182,15 @@ static void forget(xen_xs_tx_t tx)
 int xen_xs_end(xen_xs_tx_t tx, bool abort)
 {
 	const struct xen_xs_part part = {abort ? "F" : "T", 2};
-	int rc = tx ? xen_xs_take_turn() : -XEN_EINVAL;
+	int rc = -XEN_EIO;
 
-	if (rc)
+	if (!tx)
+		return -XEN_EINVAL;
+	/* However long others take: a transaction that is not ended is one fewer for all. */
+	if (!xen_xs_force_turn())
 		return rc;
-	rc = xen_xs_exchange(XS_TRANSACTION_END, tx, &part, 1);
+	if (!xen_xs_broken())
+		rc = xen_xs_exchange(XS_TRANSACTION_END, tx, &part, 1);
 	forget(tx);
 	xen_xs_end_turn();
 	return rc;

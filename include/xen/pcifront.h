@@ -24,8 +24,9 @@
  * quarantine if the backend has it mapped still), so a late answer completes nothing.
  *
  * The backend is not trusted: its replies are read once, and PIRQs that it names must be positive,
- * different from each other and not in use. It can withhold service, not corrupt us. How often it
- * can have something logged, devices reconfigured or errors reported is limited.
+ * different from each other and from those of other messages (one in any other use Xen refuses to
+ * bind). It can withhold service, not corrupt us. How often it can have something logged, devices
+ * reconfigured or errors reported is limited.
  *
  * Without e820_host a domain may have RAM at PFNs with the numbers of a BAR's frames: such a BAR is
  * claimed with XEN_PCI_RES_ALIAS (xen/pci.h). Messages: a driver asks for all that it wants at once

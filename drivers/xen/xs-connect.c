@@ -162,6 +162,8 @@ int xen_xs_reconnect(void)
 		rc = xen_xs_exchange(XS_RESET_WATCHES, XEN_XS_NONE, &nothing, 1);
 	if (!xen_xs_broken())
 		rc = xen_xs_rewatch();
+	if (xen_xs_broken() && rc != -XEN_ETIMEDOUT)
+		rc = -XEN_EIO; /* whatever was said before: not all watches are set */
 end:
 	xen_xs_end_turn();
 	return rc;

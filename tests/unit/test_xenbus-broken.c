@@ -185,6 +185,32 @@ static void second_reply(void)
 	xs_finish();
 }
 
+/* The reply that reconnecting waits for, and what breaks the connection right behind it. */
+static void mended_and_broken(void)
+{
+	say_message(asked().type, asked().req_id, 0, "OK", 3);
+	as_long_as_can_be();
+	store.page->req_cons = store.page->req_prod;
+}
+
+static void broken_again(void)
+{
+	xs_begin();
+	watch_all(1);
+	model_xs_features(0);
+	model_xs_hold(true);
+	meanwhile(mended_and_broken);
+	ck_assert_int_eq(xen_xs_reconnect(), -XEN_EIO);
+	meanwhile(NULL);
+	expect_broken();
+	model_xs_hold(false);
+	model_xs_restart();
+	ck_assert_int_eq(xen_xs_reconnect(), 0);
+	ck_assert_uint_eq(xen_xs_dispatch(), 1); /* the watch is back */
+	expect_health();
+	xs_finish();
+}
+
 /* A field that nobody said to mean anything is not looked at. */
 static void error_field(void)
 {
@@ -269,6 +295,7 @@ static const struct unit_case cases[] = {
 	{"what cannot be breaks the connection at once", misdeeds},
 	{"a reply to half a request breaks the connection", answered_early},
 	{"the second reply to a request is nobody's", second_reply},
+	{"a connection that breaks while it is mended is not mended", broken_again},
 	{"the error field counts where it is offered", error_field},
 	{"transactions without a good number", bad_numbers},
 	{"lists of no names", bad_names},

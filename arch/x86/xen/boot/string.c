@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The memory functions that compilers and the library call. Words by string instruction, then the
- * odd bytes: near the best that can be had without vector registers, on CPUs and in emulators.
+ * odd bytes, if any: near the best that can be had without vector registers, on CPUs and in
+ * emulators.
  */
 #include "internal.h"
 
@@ -13,11 +14,13 @@ typedef uint64_t __attribute__((aligned(1), may_alias)) word_t;
 
 void *memcpy(void *dest, const void *src, size_t size)
 {
-	size_t words = size / sizeof(word_t), bytes = size % sizeof(word_t);
+	size_t words = size / sizeof(word_t);
 	void *d = dest;
 
 	__asm__ volatile("rep movsq" : "+D"(d), "+S"(src), "+c"(words) : : "memory");
-	__asm__ volatile("rep movsb" : "+D"(d), "+S"(src), "+c"(bytes) : : "memory");
+	size %= sizeof(word_t);
+	if (size)
+		__asm__ volatile("rep movsb" : "+D"(d), "+S"(src), "+c"(size) : : "memory");
 	return dest;
 }
 
@@ -43,12 +46,14 @@ void *memmove(void *dest, const void *src, size_t size)
 
 void *memset(void *dest, int c, size_t size)
 {
-	size_t words = size / sizeof(word_t), bytes = size % sizeof(word_t);
+	size_t words = size / sizeof(word_t);
 	uint64_t pattern = (uint8_t)c * 0x0101010101010101UL;
 	void *d = dest;
 
 	__asm__ volatile("rep stosq" : "+D"(d), "+c"(words) : "a"(pattern) : "memory");
-	__asm__ volatile("rep stosb" : "+D"(d), "+c"(bytes) : "a"(pattern) : "memory");
+	size %= sizeof(word_t);
+	if (size)
+		__asm__ volatile("rep stosb" : "+D"(d), "+c"(size) : "a"(pattern) : "memory");
 	return dest;
 }
 

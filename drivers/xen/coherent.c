@@ -24,6 +24,7 @@
 #define MIN_BITS 13
 #define MAX_BITS 64
 #define NR_ORDERS (XEN_CONTIGUOUS_MAX_ORDER + 1)
+#define NR_WIDTHS 64 /* more than there are, for the index */
 
 struct node {
 	struct node *next;
@@ -38,14 +39,14 @@ struct nodes {
 };
 
 struct kind {
-	struct xen_lock lock; /* of the lists */
 	struct nodes cached, spare;
-	uint32_t nr_cached; /* in the list */
+	struct xen_lock lock; /* of the lists */
+	uint32_t nr_cached;   /* in the list */
 	/* Freed in another order than allocated: what a spare node held need not be what is out. */
 	bool mixed;
 } __attribute__((aligned(64)));
 
-static struct kind kinds[NR_ORDERS][64]; /* by width less MIN_BITS; 64 for the index */
+static struct kind kinds[NR_ORDERS * NR_WIDTHS]; /* by order, then by width less MIN_BITS */
 static struct {
 	uint64_t bytes_made, hits, misses;
 } counters;
@@ -54,7 +55,7 @@ static struct kind *kind_of(unsigned int order, unsigned int bits)
 {
 	if (order >= NR_ORDERS || bits < MIN_BITS || bits > MAX_BITS)
 		return NULL;
-	return &kinds[order][bits - MIN_BITS];
+	return kinds + (order * NR_WIDTHS + bits - MIN_BITS);
 }
 
 static uint64_t bytes_of(unsigned int order)
@@ -189,9 +190,9 @@ static inline void *hand_out(struct kind *kind, struct node *node, unsigned int 
 	return __builtin_memset(va, 0, bytes_of(order));
 }
 
-/* From the list, or anew. */
-static __attribute__((noinline)) void *alloc_slowly(struct kind *kind, unsigned int order,
-						    unsigned int bits, dma_addr_t *dma, int *err)
+/* From the list, or anew. Arguments come where xen_coherent_alloc() has them: nothing is moved. */
+static __attribute__((noinline)) void *alloc_slowly(unsigned int order, unsigned int bits,
+						    dma_addr_t *dma, int *err, struct kind *kind)
 {
 	struct node *node = pop(kind, &kind->cached);
 	int why;
@@ -221,14 +222,14 @@ void *xen_coherent_alloc(unsigned int order, unsigned int address_bits, dma_addr
 	}
 	node = xen_exchange(&kind->cached.first, NULL);
 	if (unlikely(!node))
-		return alloc_slowly(kind, order, address_bits, dma, err);
+		return alloc_slowly(order, address_bits, dma, err, kind);
 	xen_fetch_add(&counters.hits, 1);
 	return hand_out(kind, node, order, dma);
 }
 
 /* Not known to be what @node (may be NULL) held: is it a region of this kind at all? */
-static __attribute__((noinline)) void free_any(struct kind *kind, struct node *node, void *va,
-					       unsigned int order, unsigned int bits)
+static __attribute__((noinline)) void free_any(void *va, unsigned int order, unsigned int bits,
+					       struct kind *kind, struct node *node)
 {
 	dma_addr_t dma = mfn_to_dma(xen_pfn_to_mfn(xen_port_virt_to_pfn(va)));
 
@@ -262,7 +263,7 @@ void xen_coherent_free(void *va, unsigned int order, unsigned int address_bits)
 	if (likely(node && node->va == va && !xen_load(&kind->mixed)))
 		put(kind, &kind->cached, node);
 	else
-		free_any(kind, node, va, order, address_bits);
+		free_any(va, order, address_bits, kind, node);
 }
 
 /* Release one cached region of the kind. */

@@ -6,29 +6,29 @@
 #ifndef XENDMA_SWIOTLB_PAGE_H
 #define XENDMA_SWIOTLB_PAGE_H
 
+#include <xen/dma.h>
+
 #include "swiotlb-internal.h"
 
 /*
  * As xen_swiotlb_map_single() for @size bytes, 1 to a page's, at @va in one page of RAM, with valid
- * arguments, for a device that reaches the pool; a name is given. 0: no slots lie ready, nothing
- * was done.
+ * arguments, for a device that reaches the pool. False: no slots lie ready, nothing was done.
  */
-static inline dma_addr_t swiotlb_map_page(struct xen_swiotlb_pool *pool, uint64_t user,
-					  const char *owner, void *va, size_t size,
-					  enum xen_dma_dir dir)
+static inline bool swiotlb_map_page(struct xen_swiotlb_pool *pool, const struct xen_dma_dev *dev,
+				    void *va, size_t size, enum xen_dma_dir dir, dma_addr_t *dma)
 {
 	struct xen_swiotlb_area *area = swiotlb_own_area(pool);
+	unsigned long flags = xen_port_lock(&area->lock);
 	unsigned int order = size > SLOT_SIZE; /* one slot or two */
 	uint32_t end = (uint32_t)size - (order << SLOT_SHIFT), behind;
-	unsigned long flags = xen_port_lock(&area->lock);
 	struct xen_swiotlb_slot *head = area->cache[order].top, *last;
+	uint64_t user = dev->limits.user, offset;
 	struct xen_swiotlb_segment *seg;
-	uint64_t offset;
 	char *bounce;
 
 	if (unlikely(!head)) {
 		xen_port_unlock(&area->lock, flags);
-		return 0;
+		return false;
 	}
 	area->cache[order].top = head->next;
 	area->cache[order].nr--;
@@ -42,7 +42,7 @@ static inline dma_addr_t swiotlb_map_page(struct xen_swiotlb_pool *pool, uint64_
 	}
 	last->dirty = (uint16_t)end;
 	head->orig = va;
-	head->owner = owner;
+	head->owner = dev->name;
 	xen_store(&head->size, (uint32_t)size);
 	xen_store(&head->offset, 0);
 	head->dir = (uint8_t)dir;
@@ -53,11 +53,12 @@ static inline dma_addr_t swiotlb_map_page(struct xen_swiotlb_pool *pool, uint64_
 
 	seg = swiotlb_segment_of(head);
 	offset = (uint64_t)head->index << SLOT_SHIFT;
+	*dma = seg->dma + offset;
 	bounce = (char *)seg->va + offset;
+	__builtin_memcpy(bounce, va, size);
 	if (unlikely(behind))
 		__builtin_memset(bounce + size, 0, behind);
-	__builtin_memcpy(bounce, va, size);
-	return seg->dma + offset;
+	return true;
 }
 
 #endif

@@ -130,8 +130,7 @@ dma_addr_t xen_dma_bounce_page(struct xen_dma_dev *dev, pfn_t pfn, size_t offset
 	va = xen_port_pfn_to_virt(pfn);
 	if (unlikely(!va))
 		goto slowly;
-	dma = swiotlb_map_page(pool, dev->limits.user, dev->name, va + offset, size, dir);
-	if (unlikely(!dma))
+	if (unlikely(!swiotlb_map_page(pool, dev, va + offset, size, dir, &dma)))
 		goto slowly;
 	xen_fetch_add(&dev->bounces, 1);
 	return dma;

@@ -233,7 +233,7 @@ int xen_swiotlb_map_single(struct xen_swiotlb_pool *pool, const struct xen_dma_l
 static inline struct xen_swiotlb_slot *find_head(struct xen_swiotlb_segment *seg, uint64_t offset)
 {
 	uint16_t index = xen_load(&seg->slot[offset >> SLOT_SHIFT].head);
-	struct xen_swiotlb_slot *head = &seg->slot[index];
+	struct xen_swiotlb_slot *head = seg->slot + index;
 
 	return likely(index != NO_HEAD && xen_load(&head->size)) ? head : NULL;
 }
@@ -278,12 +278,12 @@ bool xen_swiotlb_unmap_single(dma_addr_t dma, size_t size, enum xen_dma_dir dir,
 
 	area = seg->area; /* once the slots are free the segment may go */
 	flags = xen_port_lock(&area->lock);
-	count = head->count;
 	if (unlikely(!head->size)) {
 		xen_port_unlock(&area->lock, flags);
 		misuse("unmapped twice at once", "?", dma, size);
 		return false;
 	}
+	count = head->count;
 	xen_store(&head->size, 0);
 	area->used -= (uint64_t)count << SLOT_SHIFT;
 	if (unlikely(!swiotlb_give_hot(area, head, count)))

@@ -320,6 +320,44 @@ static void lists_are_ended(void)
 	dma_stop();
 }
 
+/* By the API what lies in one page has a path of its own: the slot that the victim had goes to the
+ * spy, which sees nothing behind its buffer, from the device and to it, in one slot and in two. */
+static void nothing_of_the_previous_owner(void)
+{
+	static const struct xen_dma_limits narrow = {.mask = 0xfffffff};
+	struct xen_dma_dev victim, spy;
+	uint8_t seen[2 * SLOT];
+	char *secret, *buf;
+
+	dma_start(NULL);
+	ck_assert_int_eq(xen_dma_dev_init(&victim, "dev", &xen_swiotlb_dma_ops, &narrow), 0);
+	ck_assert_int_eq(xen_dma_dev_init(&spy, "dev", &xen_swiotlb_dma_ops, &narrow), 0);
+	secret = buffer(4096);
+	buf = buffer(4096);
+	memset(secret, 's', 4096);
+	memset(buf, 'b', 4096);
+	for (size_t size = 1; size < 2 * SLOT; size += 61) {
+		size_t slots = size > SLOT ? 2 * SLOT : SLOT;
+		enum xen_dma_dir dir = size % 2 ? XEN_DMA_FROM_DEVICE : XEN_DMA_TO_DEVICE;
+		dma_addr_t da, db;
+
+		da = xen_dma_map_single(&victim, secret, slots, XEN_DMA_TO_DEVICE, 0);
+		ck_assert(!xen_dma_mapping_error(da));
+		xen_dma_unmap(&victim, da, slots, XEN_DMA_TO_DEVICE, 0);
+		db = xen_dma_map_single(&spy, buf, size, dir, 0);
+		ck_assert_uint_eq(db, da); /* they are the same slots */
+		device_read(db, seen, slots);
+		ck_assert_mem_eq(seen, buf, size);
+		for (size_t i = size; i < slots; i++)
+			if (seen[i])
+				ck_abort_msg("size %zu: stale byte at %zu", size, i);
+		xen_dma_unmap(&spy, db, size, dir, 0);
+	}
+	buffer_free(secret, 4096);
+	buffer_free(buf, 4096);
+	dma_stop();
+}
+
 static const struct unit_case cases[] = {
 	{"another backend is asked each time", another_backend},
 	{"each device is a user of its own", users_are_numbered},
@@ -331,6 +369,7 @@ static const struct unit_case cases[] = {
 	{"pages at the edges of the table", edges_of_the_table},
 	{"what reaches across the mask bounces", across_the_mask},
 	{"a list's end is marked", lists_are_ended},
+	{"CVE-2022-0854: nothing of the previous owner, by page", nothing_of_the_previous_owner},
 };
 
 UNIT_MAIN("dma-device", cases)

@@ -32,6 +32,9 @@ static void wrong_domain(void)
 	refuse("attach --no-iommu nobody 0000:00:06.0", EXIT_UNKNOWN, "no such domain: nobody");
 	refuse("attach --no-iommu 0 0000:00:06.0", EXIT_REFUSED, "domain 0");
 	refuse("attach --no-iommu hvm 0000:00:06.0", EXIT_REFUSED, "is not PV");
+	refuse("detach 0 0000:00:06.0", EXIT_REFUSED, "domain 0");
+	refuse("detach Domain-0 0000:00:06.0", EXIT_REFUSED, "domain 0");
+	refuse("detach hvm 0000:00:06.0", EXIT_REFUSED, "is not PV");
 	world.iommu = true;
 	refuse("attach old 0000:00:06.0", EXIT_REFUSED, "passthrough=\"enabled\"");
 	world.domain[1].dying = true;
@@ -66,6 +69,7 @@ static void held(void)
 	refuse("attach --no-iommu 1 0000:00:06.0", EXIT_BUSY, "domain 2");
 	refuse("attach --no-iommu 1 0000:00:07.0 0000:00:06.0", EXIT_BUSY, "domain 2");
 	refuse("detach 1 0000:00:06.0", EXIT_BUSY, "domain 2 has it");
+	refuse("detach 1 0000:00:06.0 0000:00:07.0", EXIT_BUSY, "domain 2 has it");
 	world_put_node("/libxl/pci/0000-00-06-0", NULL); /* the record still says it */
 	refuse("detach 1 0000:00:06.0", EXIT_BUSY, "domain 2 has it");
 	refuse("attach --no-iommu 1 0000:00:06.0", EXIT_BUSY, "domain 2");

@@ -109,6 +109,14 @@ size_t report_count(const struct report *report, enum severity least)
 	return count;
 }
 
+enum exit_status report_status(const struct report *report, size_t from)
+{
+	for (; from < report->count; from++)
+		if (report->findings[from].severity == SEVERITY_ERROR)
+			return report->findings[from].exit;
+	return EXIT_DONE;
+}
+
 static const char *severity_name(enum severity severity)
 {
 	static const char *const name[] = {"note", "warning", "error"};

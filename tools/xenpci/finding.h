@@ -50,6 +50,8 @@ void report_note(struct report *report, const char *id, const char *text, ...)
 
 /* How many findings are at least as bad. */
 size_t report_count(const struct report *report, enum severity least);
+/* The exit status of the first error among the findings from number `from` on; EXIT_DONE: none. */
+enum exit_status report_status(const struct report *report, size_t from);
 
 /* The findings from number `from` on, one line each: "xenpci: error: CAUSE: EVIDENCE; NEXT". */
 void report_print(const struct report *report, size_t from, FILE *file);

@@ -19,19 +19,29 @@ struct judge {
 	struct report *report;
 };
 
-void judge_domain(const struct situation *situation, struct report *report)
+bool judge_kind(const struct situation *situation, struct report *report)
 {
-	if (!situation->exists)
-		report_error(report, EXIT_UNKNOWN, "no-domain",
-			     "no such domain: %" PRIu32 "||xl list", situation->domain);
-	else if (!situation->domain)
+	if (!situation->domain)
 		report_error(report, EXIT_REFUSED, "domain-0",
 			     "domain 0 has all devices that no other domain has||"
 			     "xenpci assignable remove");
-	else if (!situation->info.pv)
+	else if (situation->exists && !situation->info.pv)
 		report_error(report, EXIT_REFUSED, "not-pv",
-			     "domain %" PRIu32 " is not PV|it is HVM or PVH|xl pci-attach",
+			     "domain %" PRIu32 " is not PV|it is HVM or PVH|"
+			     "xl pci-attach, xl pci-detach",
 			     situation->domain);
+	else
+		return true;
+	return false;
+}
+
+void judge_domain(const struct situation *situation, struct report *report)
+{
+	if (!judge_kind(situation, report))
+		return;
+	if (!situation->exists)
+		report_error(report, EXIT_UNKNOWN, "no-domain",
+			     "no such domain: %" PRIu32 "||xl list", situation->domain);
 	else if (situation->info.dying || situation->info.shut_down)
 		report_error(report, EXIT_REFUSED, "dying",
 			     "domain %" PRIu32 " has ended|it is %s|xl destroy %" PRIu32,

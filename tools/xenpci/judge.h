@@ -11,6 +11,9 @@
 /* Number of a domain that there never is, for a situation without one. */
 #define JUDGE_NO_DOMAIN 0x7ff4u
 
+/* Is it one whose devices are xenpci's business: a PV domain, other than domain 0? An error if not;
+ * a domain that has gone may have been one. */
+bool judge_kind(const struct situation *situation, struct report *report);
 /* Is it one that devices can be attached to? */
 void judge_domain(const struct situation *situation, struct report *report);
 

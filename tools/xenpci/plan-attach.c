@@ -91,14 +91,6 @@ static void add_steps(const struct situation *situation, const struct wish *wish
 }
 
 /* The status of the first error from number `from` on. */
-static enum exit_status first_error(const struct report *report, size_t from)
-{
-	for (; from < report->count; from++)
-		if (report->findings[from].severity == SEVERITY_ERROR)
-			return report->findings[from].exit;
-	return EXIT_DONE;
-}
-
 enum exit_status plan_attach(const struct situation *situation, const struct wish *wish,
 			     size_t count, bool no_iommu, struct plan *plan, struct report *report)
 {
@@ -119,7 +111,7 @@ enum exit_status plan_attach(const struct situation *situation, const struct wis
 		add_wish(situation, wish, count, &wish[i], plan, report);
 	if (plan->devices)
 		judge_iommu(situation, no_iommu, report);
-	status = first_error(report, from);
+	status = report_status(report, from);
 	if (!status)
 		status = keep_others(situation, plan, report);
 	if (!status)

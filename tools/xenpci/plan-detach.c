@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include "judge.h"
 #include "memory.h"
 #include "plan.h"
 
@@ -194,12 +195,15 @@ static enum exit_status add_all(const struct situation *situation, struct plan *
 enum exit_status plan_detach(const struct situation *situation, const struct bdf *bdf, size_t count,
 			     bool force, struct plan *plan, struct report *report)
 {
-	size_t i, j, errors = report_count(report, SEVERITY_ERROR);
+	enum exit_status status;
+	size_t i, j, from = report->count;
 
 	*plan = (struct plan){.domain = situation->domain,
 			      .domain_name = text_copy(situation->name),
 			      .domain_exists = situation->exists,
 			      .force = force};
+	if (!judge_kind(situation, report))
+		return EXIT_REFUSED;
 	for (i = 0; i < count; i++) {
 		for (j = 0; j < i; j++)
 			if (bdf_equal(bdf[i], bdf[j]))
@@ -220,7 +224,6 @@ enum exit_status plan_detach(const struct situation *situation, const struct bdf
 				    "back all the same, should any be left|",
 				    BDF_STR(bdf[i]), situation->domain);
 	}
-	if (report_count(report, SEVERITY_ERROR) > errors)
-		return report->findings[report->count - 1].exit;
-	return add_all(situation, plan, report);
+	status = report_status(report, from);
+	return status ? status : add_all(situation, plan, report);
 }

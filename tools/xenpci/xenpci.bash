@@ -60,7 +60,11 @@ _xenpci()
 	done
 	choice='list check explain assignable attach detach status map --help --version'
 	[ ${#plain[@]} -eq 0 ] || choice=$(_xenpci_next "${plain[@]}")
-	mapfile -t COMPREPLY < <(compgen -W "$choice" -- "$cur")
+	COMPREPLY=()
+	# Not by compgen -W, which would expand what stands in the names of domains.
+	while read -r word; do
+		[[ -z $word || $word != "$cur"* ]] || COMPREPLY+=("$word")
+	done < <(tr -s '[:blank:]' '\n' <<<"$choice")
 	# Bash puts the reply behind the last colon.
 	[[ $cur != *:* ]] || COMPREPLY=("${COMPREPLY[@]#"${cur%"${cur##*:}"}"}")
 }

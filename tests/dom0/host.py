@@ -199,6 +199,11 @@ class Host:
             raise Failure(f"`{command}` did not say: {says}")
         return output
 
+    def note(self, text):
+        """A figure for the report, printed at once."""
+        print(f"  note    {os.path.basename(self.folder)}: {text}", flush=True)
+        self._control.write(f"% {text}\n")
+
     def start(self, name, seconds=120, paused=False, **config):
         """Start a PV guest by xl; its console is followed. The keys are those of xl.cfg."""
         text = "".join(f"{key} = {value!r}\n" for key, value in config.items())

@@ -87,7 +87,7 @@ image()
 }
 
 dom0=$work/dom0
-for name in xl xenstored xenconsoled xen-init-dom0; do
+for name in xl xenstored xenconsoled xen-init-dom0 xenstore-control; do
 	program "$dom0" "$(one "*/lib/xen-4*/bin/$name" "$name")" "bin/$name"
 done
 for name in ls list read write rm exists watch; do

@@ -102,16 +102,7 @@ def cycles(host, number, attach, detach, works, **config):
         raise Failure(f"xenstore is not as before: {sorted(left)}")
 
 
-@scenario("guest-hot", "xl pci-attach and -detach, two devices by turns, 6 times", "short",
-          iommu="vtd", qemu=EDU, disks={"src": 4 << 20}, files=GUEST)
-def guest_hot(host):
-    for device in (EDU_AT, host.disks["src"]):
-        host.do(f"xl pci-assignable-add {device}")
-    cycles(host, 6, "xl pci-attach one", "xl pci-detach one", "MSI", passthrough="enabled",
-           e820_host=1)
-
-
-@scenario("guest-hot-direct", "the same without IOMMU, 6 times: INTx, and DMA that nothing stops",
+@scenario("guest-hot-direct", "without IOMMU, 6 times by turns: INTx, and DMA that nothing stops",
           qemu=EDU, disks={"src": 4 << 20}, files=GUEST)
 def guest_hot_direct(host):
     for device in (EDU_AT, host.disks["src"]):

@@ -19,6 +19,7 @@ import traceback
 
 import basic  # noqa: F401 (registers its scenarios)
 import guest  # noqa: F401
+import hotplug  # noqa: F401
 import passthrough  # noqa: F401
 import protocol  # noqa: F401
 import xenpci_attach  # noqa: F401

@@ -10,7 +10,8 @@ import sys
 O = os.path.abspath(f"{os.environ.get('O') or 'build'}/dom0-selftest")
 os.environ.update(O=O, QEMU=f"{O}/qemu", XEN="", SLOW="0.05")
 
-import run  # noqa: E402 (reads the environment)
+import ledger  # noqa: E402 (reads the environment)
+import run  # noqa: E402
 from scenario import Scenario  # noqa: E402
 
 QEMU = r"""#!/usr/bin/env bash
@@ -26,6 +27,10 @@ qemu=$$
 export qemu
 echo $$ >"$console.pid"
 printf '%s' "${says:-}"
+
+# In $console.d: what xenstore holds, and what Xen prints for each debug key.
+xenstore-ls() { cat "$console.d/store"; }
+xl() { cat "$console.d/$2" >>"$console"; }
 while read -r number seconds command; do
 	output=$(eval "$command" 2>&1)
 	status=$?
@@ -35,6 +40,41 @@ done
 """
 
 UP = ("say", "@up")
+DUMPS = {
+    "q": """(XEN) General information for domain 0:
+(XEN)     nr_pages=77 xenheap_pages=2
+(XEN)     Interrupts { 1-23 }
+(XEN)     I/O Memory { 0-fed8f }
+(XEN)     I/O Ports  { 0-1f }
+(XEN) General information for domain 1:
+(XEN)     nr_pages=5 xenheap_pages=3
+(XEN)     Interrupts { 20 }
+(XEN)     I/O Memory { feb10-feb13, feb18 }
+(XEN)     I/O Ports  { }
+""",
+    "g": """(XEN) grant-table for remote d0 (v1)
+(XEN) [0x000]      1 0x5f802 0x00000002          0 0x05f802 0x19
+(XEN) grant-table for remote d1 (v1)
+(XEN)   1 frames (64 max), 0 maptrack frames (1024 max)
+(XEN) [0x000]      0 0x5f802 0x00000002          0 0x05f802 0x19
+(XEN) [0x008]      0 0x739b7 0x00000001          0 0x0739b7 0x19
+(XEN) gnttab_usage_print_all ] done
+""",
+    "e": """(XEN) Event channel information for domain 0:
+(XEN)        1 [0/0/  -   ]: s=5 n=0 x=0 v=0
+(XEN) Event channel information for domain 1:
+(XEN) Polling vCPUs: {}
+(XEN)        1 [0/0/  -   ]: s=3 n=0 x=0 d=0 p=17
+(XEN)       10 [0/0/  -   ]: s=5 n=0 x=0 v=0
+(XEN)       11 [1/0/  -   ]: s=5 n=0 x=0 v=0
+""",
+    "i": """(XEN)    IRQ:  20 vec:a8 status=010 aff:{0}/{0} in-flight=0 d0: 20(---),d1: 20(---)
+(XEN)    IRQ:  21 vec:b0 status=010 aff:{0}/{0} in-flight=0 d0: 21(---)
+(XEN)    IRQ:  25 vec:b8 status=010 aff:{0}/{0} in-flight=0 d1:150(---)
+""",
+    "store": '/libxl/pci/0000-00-08-0 = ""\n/local/domain/1/name = "one"\n',
+}
+LEDGER = ledger.Ledger(5, 2, 3, 2, "20", "feb10-feb13, feb18", "")
 verdicts = {True: 0, False: 0}
 
 
@@ -49,6 +89,38 @@ def expect(verdict, name, play, qemu=UP, **machine):
         why is None if verdict is None else bool(why and re.search(verdict, why)))
     verdicts[right] += 1
     print(f"  {'pass' if right else 'FAIL'}    {name}" + ("" if right else f": {why}"))
+
+
+def books():
+    """Xen's dumps and xenstore: read right, and every difference noticed."""
+
+    def play(change):
+        def inner(host):
+            folder = f"{host.folder}/console.log.d"
+            os.mkdir(folder)
+            for name, text in DUMPS.items():
+                with open(f"{folder}/{name}", "w", encoding="ascii") as file:
+                    file.write(text)
+            store = ledger.Store(host)
+            ledger.same(LEDGER, ledger.ledger(host, 1), "at first")
+            host.do(f"cd {folder}; {change}")
+            ledger.same(LEDGER, ledger.ledger(host, 1), "now")
+            store.unchanged("now")
+        return inner
+
+    expect(None, "books", play("sed -i '/libxl/d' store; sed -i 's/=77/=78/' q"))
+    for name, change in {
+            "pages 5 -> 6": "sed -i 's/=5/=6/' q",
+            "grants 2 -> 1": "sed -i '/739b7/d' g",
+            "ports 3 -> 4": "sed -n 5p e >>e",
+            "pirqs 2 -> 1": "sed -i 's/,d1: 20//' i",
+            "interrupts '20' -> ''": "sed -i 's/{ 20 }/{ }/' q",
+            "memory 'feb10-feb13, feb18' -> 'feb10-feb13'": "sed -i 's/, feb18//' q",
+            "ioports '' -> 'c000-c0ff'": "sed -i 's/Ports  { }/Ports  { c000-c0ff }/' q"}.items():
+        expect(f"now: not as before: {name}$", f"books-{name.split()[0]}", play(change))
+    expect("has no .*domain 1", "books-no-domain", play("sed -i 's/domain 1/domain 2/' q"))
+    expect(r'not as before:\n  \+ /a = "b"\n  - /local', "store-differs",
+           play("""echo '/a = "b"' >store"""))
 
 
 def main():
@@ -95,6 +167,7 @@ def main():
     expect(None, "copied",
            lambda host: (host.do(f"cd {host.folder}; cp src.img dst.img"), host.same("src", "dst")),
            **with_disks)
+    books()
     os.environ["XEN_SAYS"] = "AMD-Vi: IOMMU 0 Enabled"
     expect("no console line with: I/O virt", "other-host", lambda host: None)
     right = run.run([], 1) is False

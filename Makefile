@@ -61,6 +61,7 @@ LIB_SRC := \
 	drivers/xen/pci-config.c \
 	drivers/xen/pci-bar.c \
 	drivers/xen/pci-claim.c \
+	drivers/xen/pci-name.c \
 	drivers/xen/pci-resource.c \
 	drivers/xen/pci-sriov.c \
 	drivers/xen/pci-report.c \
@@ -68,6 +69,7 @@ LIB_SRC := \
 	drivers/xen/pci-scan.c \
 	drivers/xen/pirq.c \
 	drivers/xen/pirq-message.c \
+	drivers/xen/pirq-line.c \
 	drivers/xen/pirq-switch.c \
 	drivers/xen/pcifront.c \
 	drivers/xen/pcifront-state.c \

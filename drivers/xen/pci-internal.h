@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the parts of the PCI walker share: pci.c (tree), pci-scan.c, pci-bar.c (sizing, windows),
- * pci-resource.c (resources of functions), pci-claim.c (the registry of claims), pci-config.c
- * (accessors), pci-sriov.c (what PCI Express adds) and pci-report.c (telling Xen).
+ * pci-resource.c (resources of functions), pci-name.c (what they are called), pci-claim.c (the
+ * registry of claims), pci-config.c (accessors), pci-sriov.c (what PCI Express adds) and
+ * pci-report.c (telling Xen).
  */
 #ifndef XENDMA_DRIVERS_XEN_PCI_INTERNAL_H
 #define XENDMA_DRIVERS_XEN_PCI_INTERNAL_H

@@ -1,57 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The resources of functions: their names, claiming those of a whole function, windows that are
- * reprogrammed under a scan, and the host's apertures. Invariant: a resource of a function in the
- * tree is claimed, in conflict (logged and counted), or has nothing to claim; only memory running
- * out in a rescan leaves another, which the next rescan takes up. Serialised by the embedder for a
- * host; the registry below locks itself.
+ * The resources of functions: claiming those of a whole function, windows that are reprogrammed
+ * under a scan, and the host's apertures. Invariant: a resource of a function in the tree is
+ * claimed, in conflict (logged and counted), or has nothing to claim; only memory running out in a
+ * rescan leaves another, which the next rescan takes up. Serialised by the embedder for a host; the
+ * registry below locks itself.
  */
 #include "pci-internal.h"
 
 #include <xen/port.h>
-
-static char *put_string(char *to, const char *s)
-{
-	while (*s)
-		*to++ = *s++;
-	return to;
-}
-
-static char *put_hex(char *to, unsigned int value, unsigned int digits)
-{
-	while (digits-- > 0)
-		*to++ = "0123456789abcdef"[value >> (digits * 4) & 15];
-	return to;
-}
-
-void xen_pci_resource_name(const struct xen_pci_resource *res, char name[XEN_PCI_NAME_MAX])
-{
-	static const char *const kinds[] = {
-		[XEN_PCI_RES_NONE] = "no resource",
-		[XEN_PCI_RES_BAR] = "BAR ",
-		[XEN_PCI_RES_ROM] = "ROM",
-		[XEN_PCI_RES_WINDOW] = "window",
-		[XEN_PCI_RES_PREF_WINDOW] = "prefetchable window",
-		[XEN_PCI_RES_APERTURE] = "aperture ",
-	};
-
-	if (res->dev) {
-		const struct xen_pci_addr *addr = &res->dev->addr;
-
-		name = put_hex(name, addr->segment, 4);
-		*name++ = ':';
-		name = put_hex(name, addr->bus, 2);
-		*name++ = ':';
-		name = put_hex(name, XEN_PCI_DEV(addr->devfn), 2);
-		*name++ = '.';
-		name = put_hex(name, XEN_PCI_FN(addr->devfn), 1);
-		*name++ = ' ';
-	}
-	name = put_string(name, kinds[res->kind]);
-	if (res->kind == XEN_PCI_RES_BAR || res->kind == XEN_PCI_RES_APERTURE)
-		name = put_hex(name, res->index, 1);
-	*name = '\0';
-}
 
 /* Claim one resource of a function; a conflict is counted and is no error. */
 static int claim_or_count(struct xen_pci_host *host, struct xen_pci_resource *res)

@@ -306,14 +306,16 @@ int xen_pirq_map_msix_many(struct xen_pirq *const *pirq, struct xen_pci_dev *dev
 	for (i = 0; i < nr; i++) {
 		rc = ask_xen(pirq[i], dev, 1, entry[i], base);
 		if (rc)
-			goto release;
+			goto unmap;
 		add_message(pirq[i], dev, pos + MSIX_CONTROL, MSIX_ENABLE, entry[i]);
 	}
 	return 0;
 
-release:
-	while (i-- > 0)
-		xen_pirq_release(pirq[i]);
+unmap:
+	while (i-- > 0) {
+		xen_pirq_unmap(pirq[i]);
+		xen_pirq_clear(pirq[i]);
+	}
 	return rc;
 }
 

@@ -11,9 +11,9 @@
 
 #include "fuzz.h"
 #include "xenpci/attach.h"
-#include "xenpci/policy.h"
-#include "xenpci/record.h"
-#include "xenpci/use.h"
+#include "xenpci/host/policy.h"
+#include "xenpci/domain/record.h"
+#include "xenpci/host/use.h"
 #include "xenpci/world.h"
 
 #define TEXT_SIZE 300

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "unit.h"
-#include "xenpci/check.h"
+#include "xenpci/check/check.h"
 
 #define MIB (1ULL << 20)
 

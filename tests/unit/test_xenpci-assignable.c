@@ -6,8 +6,8 @@
 
 #include "unit.h"
 #include "xenpci/expect.h"
-#include "xenpci/plan-assignable.h"
-#include "xenpci/policy.h"
+#include "xenpci/plan/plan-assignable.h"
+#include "xenpci/host/policy.h"
 
 #define CALLS_MAX 3000
 #define CARD "0000:00:03.0"

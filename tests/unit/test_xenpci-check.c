@@ -6,7 +6,7 @@
 #include <errno.h>
 
 #include "check_test.h"
-#include "xenpci/explain.h"
+#include "xenpci/check/explain.h"
 
 static void nothing_wrong(void)
 {

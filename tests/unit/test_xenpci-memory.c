@@ -3,7 +3,7 @@
  * xenpci check: what a device's addresses lie over, of the machine and of the guest.
  */
 #include "check_test.h"
-#include "xenpci/memory.h"
+#include "xenpci/base/memory.h"
 
 static void regions_and_map(void)
 {

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "unit.h"
-#include "xenpci/bdf.h"
-#include "xenpci/finding.h"
-#include "xenpci/number.h"
+#include "xenpci/base/bdf.h"
+#include "xenpci/base/finding.h"
+#include "xenpci/base/number.h"
 
 static void addresses(void)
 {

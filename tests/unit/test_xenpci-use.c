@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 
 #include "unit.h"
-#include "xenpci/use.h"
+#include "xenpci/host/use.h"
 
 static char tree[] = "/tmp/xenpci-check.XXXXXX";
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "world.h"
-#include "xenpci/backend.h"
+#include "xenpci/domain/backend.h"
 
 static const char *back(uint32_t domain, const char *key)
 {

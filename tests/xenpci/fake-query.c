@@ -10,8 +10,8 @@
 #include <xen/xen.h>
 
 #include "world.h"
-#include "xenpci/guest.h"
-#include "xenpci/hv-query.h"
+#include "xenpci/seam/guest.h"
+#include "xenpci/seam/hv-query.h"
 
 enum { FRAME_SHARED = 1, FRAME_L4, FRAME_L3, FRAME_L2, FRAME_L1, FRAME_LEAF, FRAME_RAM = 0x100 };
 

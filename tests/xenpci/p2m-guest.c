@@ -10,7 +10,7 @@
 #include <xen/xen.h>
 
 #include "unit/unit.h"
-#include "xenpci/context.h"
+#include "xenpci/seam/context.h"
 
 struct p2m_machine machine;
 struct p2m_view view;

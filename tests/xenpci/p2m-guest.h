@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <xen/xen.h>
 
-#include "xenpci/map.h"
+#include "xenpci/map/map.h"
 
 #define FRAMES 4096
 #define DOMAIN 7

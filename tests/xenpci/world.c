@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "xenpci/interrupt.h"
+#include "xenpci/seam/interrupt.h"
 
 const struct command commands[] = {
 	{"list", "", "", run_list},

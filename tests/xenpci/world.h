@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A host for xenpci's tests: sysfs, xenstore and hypervisor in memory, behind the same three seams
- * (tools/xenpci/{files,store,hv}.h), with pciback and one guest's pcifront that act when xenpci
- * waits. Calls are counted, and the one with a given number can fail, be interrupted, or be the
- * last before death.
+ * (tools/xenpci/seam/{files,store,hv}.h), with pciback and one guest's pcifront that act when
+ * xenpci waits. Calls are counted, and the one with a given number can fail, be interrupted, or be
+ * the last before death.
  *
  * All that a test wants to be as before is in world_dump(): one text of everything that xenpci may
  * change. The world is one global, made anew by world_make().
@@ -11,8 +11,8 @@
 #ifndef XENDMA_TESTS_XENPCI_WORLD_H
 #define XENDMA_TESTS_XENPCI_WORLD_H
 
-#include "xenpci/context.h"
-#include "xenpci/grants.h"
+#include "xenpci/seam/context.h"
+#include "xenpci/domain/grants.h"
 
 #define WORLD_DOMAINS 4
 #define WORLD_DEVICES 8

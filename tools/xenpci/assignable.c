@@ -7,13 +7,13 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
-#include "lock.h"
-#include "memory.h"
-#include "names.h"
-#include "pciback.h"
-#include "plan-assignable.h"
-#include "policy.h"
-#include "run.h"
+#include "run/lock.h"
+#include "base/memory.h"
+#include "host/names.h"
+#include "host/pciback.h"
+#include "plan/plan-assignable.h"
+#include "host/policy.h"
+#include "run/run.h"
 
 struct request {
 	const char *verb;

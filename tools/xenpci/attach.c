@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include "attach.h"
-#include "lock.h"
-#include "memory.h"
-#include "number.h"
-#include "run.h"
+#include "run/lock.h"
+#include "base/memory.h"
+#include "base/number.h"
+#include "run/run.h"
 
 #define SECONDS_DEFAULT 60
 #define SECONDS_MAX 3600

@@ -2,7 +2,7 @@
 #ifndef XENPCI_ATTACH_H
 #define XENPCI_ATTACH_H
 
-#include "plan.h"
+#include "plan/plan.h"
 
 /*
  * BDF[,permissive=0|1][,vslot=HEX][,reset=0|1][,share=0|1][,rdm_policy=strict|relaxed]; false, with

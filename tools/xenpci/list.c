@@ -6,10 +6,10 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include "device.h"
-#include "context.h"
-#include "names.h"
-#include "owner.h"
+#include "host/device.h"
+#include "seam/context.h"
+#include "host/names.h"
+#include "host/owner.h"
 
 struct listing {
 	struct devices devices;

@@ -5,9 +5,9 @@
  */
 #include <getopt.h>
 #include <string.h>
-#include "context.h"
-#include "interrupt.h"
-#include "names.h"
+#include "seam/context.h"
+#include "seam/interrupt.h"
+#include "host/names.h"
 
 const struct command commands[] = {
 	{"list", "[--json]", "PCI devices: names, driver, BARs, IOMMU, owner", run_list},

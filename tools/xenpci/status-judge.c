@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include "memory.h"
+#include "base/memory.h"
 #include "status.h"
 
 static struct status_device *device_of(struct status *status, struct bdf bdf)

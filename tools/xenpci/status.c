@@ -8,8 +8,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include "memory.h"
-#include "number.h"
+#include "base/memory.h"
+#include "base/number.h"
 #include "status.h"
 
 #define BACKENDS "/local/domain/0/backend/pci"

@@ -5,7 +5,7 @@
 #ifndef XENPCI_STATUS_H
 #define XENPCI_STATUS_H
 
-#include "situation.h"
+#include "domain/situation.h"
 
 /* One device that has to do with the domain, by any of the three who note such things. */
 struct status_device {

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Plans that make devices assignable and give them back to dom0. Without an IOMMU there is no
+ * quarantine, and nothing that would have to fail for want of it.
+ */
+#include "plan-assignable.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include "base/memory.h"
+#include "host/pciback.h"
+
+const char *assignable_driver(const char *driver_path)
+{
+	static const char folder[] = "/" PCI_DRIVERS "/";
+	const char *name = driver_path + strlen(folder);
+
+	if (strncmp(driver_path, folder, strlen(folder)) != 0)
+		return NULL;
+	if (!*name || *name == '.' || strchr(name, '/') || strlen(name) >= 64)
+		return NULL;
+	return name;
+}
+
+static void begin(struct plan *plan)
+{
+	*plan = (struct plan){.domain_name = text_copy("")};
+}
+
+static struct plan_device *add_device(struct plan *plan, const struct device *device,
+				      const char *driver)
+{
+	struct plan_device *planned = plan_add_device(plan, device->bdf);
+
+	snprintf(planned->driver, sizeof(planned->driver), "%s", driver);
+	planned->id = (uint32_t)device->vendor << 16 | device->device;
+	return planned;
+}
+
+static const struct device *find(const struct situation *situation, struct bdf bdf,
+				 struct report *report)
+{
+	const struct device *device = devices_find(&situation->devices, bdf);
+
+	if (!device && devices_is_broken(&situation->devices, bdf))
+		report_error(report, EXIT_HOST, "sysfs", "%s cannot be read||dmesg", BDF_STR(bdf));
+	else if (!device)
+		report_error(report, EXIT_UNKNOWN, "no-device", "%s: no such device||xenpci list",
+			     BDF_STR(bdf));
+	return device;
+}
+
+/* ---- add ---- */
+
+static bool may_add(const struct device *device, const struct assignable *known,
+		    struct assignable_wish wish, struct report *report)
+{
+	const char *address = BDF_STR(device->bdf);
+
+	if (device->is_bridge)
+		report_error(report, EXIT_REFUSED, "bridge",
+			     "%s is a bridge|class %06" PRIx32 ": it carries other devices|"
+			     "xenpci list",
+			     address, device->class);
+	else if (known->use == USE_DISK)
+		report_error(report, EXIT_REFUSED, "disk-in-use",
+			     "%s carries a disk that dom0 uses|%s|unmount it first", address,
+			     known->use_text);
+	else if (known->use == USE_NETWORK && !wish.force)
+		report_error(report, EXIT_REFUSED, "network-in-use",
+			     "%s is a network card that dom0 uses|%s|take the interface down, or "
+			     "say --force",
+			     address, known->use_text);
+	else
+		return true;
+	return false;
+}
+
+static void add_add_steps(const struct situation *situation, const struct device *device,
+			  const struct assignable *known, struct plan *plan)
+{
+	size_t index = plan->devices - 1;
+
+	if (*device->driver) {
+		plan_add_step(plan, STEP_SAVE_DRIVER, index);
+		plan_add_step(plan, STEP_UNBIND, index);
+	}
+	if (!known->slot)
+		plan_add_step(plan, STEP_ADD_SLOT, index);
+	plan_add_step(plan, STEP_BIND, index);
+	if (situation->host.iommu)
+		plan_add_step(plan, STEP_QUARANTINE, index);
+}
+
+static void add_one(const struct situation *situation, const struct assignable *known,
+		    struct assignable_wish wish, struct plan *plan, struct report *report)
+{
+	const struct device *device = find(situation, known->bdf, report);
+
+	if (!device)
+		return;
+	if (device_is_pciback(device)) {
+		report_note(report, "assignable", "%s is assignable already||",
+			    BDF_STR(device->bdf));
+		if (wish.persist && !known->persistent) {
+			add_device(plan, device, "");
+			plan_add_step(plan, STEP_PERSIST, plan->devices - 1);
+		}
+		return;
+	}
+	if (!may_add(device, known, wish, report))
+		return;
+	add_device(plan, device, device->driver);
+	add_add_steps(situation, device, known, plan);
+	if (wish.persist && !known->persistent)
+		plan_add_step(plan, STEP_PERSIST, plan->devices - 1);
+}
+
+/* ---- remove ---- */
+
+static bool may_remove(const struct situation *situation, struct bdf bdf, struct report *report)
+{
+	const struct record *record = records_find(&situation->records, bdf);
+	struct holder holder = situation_holder(situation, bdf);
+
+	if (records_is_broken(&situation->records, bdf))
+		report_error(report, EXIT_BUSY, "half-done",
+			     "%s: something is left over|its record makes no sense|xenpci status",
+			     BDF_STR(bdf));
+	else if (holder.owner == NOTED_DOMAIN || record)
+		report_error(report, EXIT_BUSY, "holder",
+			     "%s is taken|domain %" PRIu32 " has it|xenpci detach %" PRIu32 " %s",
+			     BDF_STR(bdf), record ? record->domain : holder.domain,
+			     record ? record->domain : holder.domain, BDF_STR(bdf));
+	else if (holder.owner == NOTED_UNREADABLE)
+		report_error(report, EXIT_BUSY, "holder",
+			     "%s: who has it cannot be told|its node below /libxl/pci makes no "
+			     "sense|xenpci status",
+			     BDF_STR(bdf));
+	else
+		return true;
+	return false;
+}
+
+static void add_remove_steps(const struct situation *situation, const struct device *device,
+			     const struct assignable *known, struct plan *plan)
+{
+	size_t index = plan->devices - 1;
+	bool bound = device_is_pciback(device);
+
+	if (bound && situation->host.iommu)
+		plan_add_step(plan, STEP_UNQUARANTINE, index);
+	if (bound)
+		plan_add_step(plan, STEP_UNBIND_PCIBACK, index);
+	if (known->slot)
+		plan_add_step(plan, STEP_REMOVE_SLOT, index);
+	if (*plan->device[index].driver && (bound || !*device->driver))
+		plan_add_step(plan, STEP_BIND_DRIVER, index);
+}
+
+static void remove_one(const struct situation *situation, const struct assignable *known,
+		       struct plan *plan, struct report *report)
+{
+	const struct device *device = find(situation, known->bdf, report);
+	const char *driver = assignable_driver(known->driver_path);
+
+	if (!device || !may_remove(situation, known->bdf, report))
+		return;
+	if (!device_is_pciback(device) && !known->slot && !*known->driver_path &&
+	    !known->persistent) {
+		report_note(report, "not-assignable", "%s is not assignable||",
+			    BDF_STR(device->bdf));
+		return;
+	}
+	if (*known->driver_path && !driver)
+		report_warning(report, "driver-path",
+			       "%s stays without a driver|libxl's note of it is %.60s|bind it by "
+			       "hand",
+			       BDF_STR(device->bdf), known->driver_path);
+	add_device(plan, device, driver ? driver : "");
+	add_remove_steps(situation, device, known, plan);
+	if (*known->driver_path)
+		plan_add_step(plan, STEP_DROP_DRIVER, plan->devices - 1);
+	if (known->persistent)
+		plan_add_step(plan, STEP_UNPERSIST, plan->devices - 1);
+}
+
+/* ---- both ---- */
+
+static enum exit_status end(struct plan *plan, const struct report *report, size_t from)
+{
+	plan->no_return = plan->steps;
+	for (; from < report->count; from++)
+		if (report->findings[from].severity == SEVERITY_ERROR)
+			return report->findings[from].exit;
+	return EXIT_DONE;
+}
+
+enum exit_status plan_assignable_add(const struct situation *situation,
+				     const struct assignable *assignable, size_t count,
+				     struct assignable_wish wish, struct plan *plan,
+				     struct report *report)
+{
+	size_t i, from = report->count;
+
+	begin(plan);
+	for (i = 0; i < count; i++)
+		add_one(situation, &assignable[i], wish, plan, report);
+	return end(plan, report, from);
+}
+
+enum exit_status plan_assignable_remove(const struct situation *situation,
+					const struct assignable *assignable, size_t count,
+					struct assignable_wish wish, struct plan *plan,
+					struct report *report)
+{
+	size_t i, from = report->count;
+
+	begin(plan);
+	for (i = 0; i < count; i++)
+		remove_one(situation, &assignable[i], plan, report);
+	return end(plan, report, from);
+}

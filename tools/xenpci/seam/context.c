@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What commands share: the seams, opened on demand, what the command line names, interrupts. Signal
+ * handlers only set a flag that waits and loops look at; nothing is undone from a handler.
+ */
+#include "context.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/memory.h"
+#include "base/number.h"
+
+struct files *context_files(struct context *context)
+{
+	if (!context->files)
+		context->files = files_open(NULL);
+	if (!context->files)
+		report_error(&context->report, EXIT_HOST, "no-files", "cannot open /|%s|",
+			     strerror(errno));
+	return context->files;
+}
+
+struct store *context_store(struct context *context)
+{
+	if (!context->store)
+		context->store = store_open();
+	if (!context->store)
+		report_error(&context->report, EXIT_HOST, "no-xenstore",
+			     "cannot talk to xenstore|%s|run this as root in dom0, with xenstored "
+			     "running",
+			     strerror(errno));
+	return context->store;
+}
+
+struct hv *context_hv(struct context *context)
+{
+	if (!context->hv)
+		context->hv = hv_open();
+	if (!context->hv)
+		report_error(&context->report, EXIT_HOST, "no-xen",
+			     "cannot talk to the hypervisor|%s|run this as root in dom0",
+			     strerror(errno));
+	return context->hv;
+}
+
+void context_close(struct context *context)
+{
+	files_close(context->files);
+	store_close(context->store);
+	hv_close(context->hv);
+	context->files = NULL;
+	context->store = NULL;
+	context->hv = NULL;
+}
+
+/* Is this the name of domain `id`? */
+static bool has_name(struct store *store, const char *id, const char *name)
+{
+	char *path = text_format("/local/domain/%s/name", id), *value;
+	bool same = !store_read(store, 0, path, &value) && !strcmp(value, name);
+
+	free(value);
+	free(path);
+	return same;
+}
+
+static bool domain_by_name(struct store *store, const char *name, uint32_t *domain)
+{
+	char **ids;
+	ssize_t count = store_list(store, 0, "/local/domain", &ids), i;
+	uint64_t id;
+	bool found = false;
+
+	for (i = 0; i < count && !found; i++)
+		if (has_name(store, ids[i], name) && number_parse(ids[i], 10, 0x7fef, &id, NULL)) {
+			*domain = (uint32_t)id;
+			found = true;
+		}
+	if (count >= 0)
+		names_free(ids, (size_t)count);
+	return found;
+}
+
+enum exit_status context_domain(struct context *context, const char *text, uint32_t *domain)
+{
+	struct store *store = context_store(context);
+	struct hv *hv = context_hv(context);
+	struct hv_domain info;
+	uint64_t id;
+
+	if (!store || !hv)
+		return EXIT_HOST;
+	if (domain_by_name(store, text, domain))
+		return EXIT_DONE;
+	if (number_parse(text, 10, 0x7fef, &id, NULL) && !strchr(text, '\n') &&
+	    !hv_domain(hv, (uint32_t)id, &info)) {
+		*domain = (uint32_t)id;
+		return EXIT_DONE;
+	}
+	return report_error(&context->report, EXIT_UNKNOWN, "no-domain",
+			    "no such domain: %.60s||xl list", text);
+}
+
+enum exit_status context_bdf(struct context *context, const char *text, struct bdf *bdf)
+{
+	if (bdf_parse(text, bdf))
+		return EXIT_DONE;
+	return report_error(&context->report, EXIT_USAGE, "bad-address",
+			    "no address of a PCI function: %.60s|it looks like 0000:03:00.0|"
+			    "xenpci list",
+			    text);
+}
+
+void context_json(struct context *context, json_t *document)
+{
+	json_dumpf(document, context->out, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+	fputc('\n', context->out);
+	json_decref(document);
+}
+
+enum exit_status context_usage(struct context *context, const char *name, const char *wrong)
+{
+	const struct command *command;
+
+	for (command = commands; command->name && strcmp(command->name, name); command++)
+		;
+	return report_error(&context->report, EXIT_USAGE, "usage", "%s||usage: xenpci %s %s", wrong,
+			    name, command->name ? command->arguments : "");
+}

@@ -41,6 +41,32 @@ static void wrong_domain(void)
 	refuse("attach 1 0000:00:06.0", EXIT_REFUSED, "has ended");
 }
 
+/* As libxl has it, and the same for all commands. */
+static void number_or_name(void)
+{
+	world_make();
+	world_add_domain(2, "1", true, true);
+	world_add_domain(3, "7", true, true);
+	world_add_domain(4, "1x", true, true);
+	expect(EXIT_DONE, "attach --no-iommu 1 00:06.0");
+	expect_said("attached to domain 1");
+	expect(EXIT_DONE, "status 1");
+	expect_said("domain 1 guest");
+	refuse("attach --no-iommu 7 00:07.0", EXIT_UNKNOWN, "no such domain: 7");
+	refuse("detach 7 00:07.0", EXIT_UNKNOWN, "no such domain: 7");
+	refuse("check 00:07.0 7", EXIT_UNKNOWN, "no such domain: 7");
+	refuse("status 7", EXIT_UNKNOWN, "no such domain: 7");
+	refuse("status 99999999999999999999", EXIT_UNKNOWN, "no such domain: 9999");
+	expect(EXIT_DONE, "attach --no-iommu 1x 00:07.0");
+	expect_said("attached to domain 4");
+	expect(EXIT_DONE, "detach 1 00:06.0");
+	expect_said("detached from domain 1");
+	/* What is left of one that is gone is shown by its number too. */
+	world_domain(4)->exists = false;
+	expect(EXIT_LEFTOVER, "status 4");
+	expect_said("its domain is gone");
+}
+
 static void wrong_device(void)
 {
 	world_make();
@@ -292,6 +318,7 @@ static const struct unit_case cases[] = {
 	{"XSA-476: a BAR that moved is revoked where it was", moved_bar},
 	{"XSA-302 306: DMA is off and the device reset before it goes on", quiet_first},
 	{"unknown, HVM, dying domains are refused", wrong_domain},
+	{"digits are a domain's number, anything else its name", number_or_name},
 	{"unknown devices, bridges, wrong options are refused", wrong_device},
 	{"a device that another domain has is refused", held},
 	{"a dry run changes nothing", dry},

@@ -14,7 +14,7 @@
 #include "xenpci/seam/context.h"
 #include "xenpci/domain/grants.h"
 
-#define WORLD_DOMAINS 4
+#define WORLD_DOMAINS 6
 #define WORLD_DEVICES 8
 
 enum guest_mode {

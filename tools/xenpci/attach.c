@@ -188,19 +188,6 @@ static enum exit_status plan_and_run(struct context *context, const struct reque
 	return status;
 }
 
-/* What a domain has left behind is detached by its number. */
-static enum exit_status find_domain(struct context *context, const char *text,
-				    struct request *request)
-{
-	uint64_t number;
-
-	if (strcmp(request->command, "detach") != 0 ||
-	    !number_parse(text, 10, 0x7fef, &number, NULL))
-		return context_domain(context, text, &request->domain);
-	request->domain = (uint32_t)number;
-	return EXIT_DONE;
-}
-
 static enum exit_status run_request(struct context *context, int argc, char **argv,
 				    const char *command)
 {
@@ -208,7 +195,7 @@ static enum exit_status run_request(struct context *context, int argc, char **ar
 	enum exit_status status = parse(context, argc, argv, &request);
 
 	if (!status)
-		status = find_domain(context, argv[optind], &request);
+		status = context_domain(context, argv[optind], &request.domain);
 	if (!status && !context->dry_run)
 		status = lock_take(context);
 	if (!status)

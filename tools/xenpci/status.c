@@ -166,9 +166,12 @@ static void print_status(FILE *out, const struct status *status)
 		print_device(out, &status->device[i]);
 }
 
-/* One domain; findings that its situation shares with all others are shown once. */
-static enum exit_status show_domain(struct context *context, uint32_t domain, FILE *out,
-				    json_t *array)
+/*
+ * One domain; findings that its situation shares with all others are shown once. One that nobody
+ * asked for by name or number may end while we look.
+ */
+static enum exit_status show_domain(struct context *context, uint32_t domain, bool wanted,
+				    FILE *out, json_t *array)
 {
 	struct situation situation;
 	struct status status = {0};
@@ -176,7 +179,10 @@ static enum exit_status show_domain(struct context *context, uint32_t domain, FI
 
 	if (!result) {
 		status_judge(&situation, at_work, context->files, &status, &context->report);
-		if (array)
+		if (wanted && !situation.exists && !status.count && !situation.backend.exists)
+			result = report_error(&context->report, EXIT_UNKNOWN, "no-domain",
+					      "no such domain: %" PRIu32 "||xl list", domain);
+		else if (array)
 			json_array_append_new(array, status_json(&status));
 		else
 			print_status(out, &status);
@@ -200,7 +206,7 @@ static enum exit_status render(struct context *context, const uint32_t *only, ch
 	else
 		status = find_domains(context, &domains);
 	for (i = 0; i < domains.count && !status; i++)
-		status = show_domain(context, domains.id[i], out, array);
+		status = show_domain(context, domains.id[i], only, out, array);
 	if (!status && !domains.count && !array)
 		fputs("no domain has a PCI device\n", out);
 	if (array) {

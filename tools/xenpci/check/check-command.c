@@ -145,6 +145,11 @@ static enum exit_status look(struct context *context, const struct request *requ
 		return report_error(&context->report, EXIT_UNKNOWN, "no-device",
 				    "%s: no such device||xenpci list", BDF_STR(request->bdf));
 	}
+	if (request->has_domain && !situation->exists) {
+		free(facts);
+		return report_error(&context->report, EXIT_UNKNOWN, "no-domain",
+				    "no such domain: %u||xl list", request->domain);
+	}
 	status = facts_gather(context, situation, device, request->has_domain, facts);
 	if (!status) {
 		judge(request, situation, &found);

@@ -11,6 +11,8 @@
 #include "base/memory.h"
 #include "base/number.h"
 
+#define DOMAIN_MAX 0x7fef /* the numbers above have meanings of their own */
+
 struct files *context_files(struct context *context)
 {
 	if (!context->files)
@@ -73,7 +75,8 @@ static bool domain_by_name(struct store *store, const char *name, uint32_t *doma
 	bool found = false;
 
 	for (i = 0; i < count && !found; i++)
-		if (has_name(store, ids[i], name) && number_parse(ids[i], 10, 0x7fef, &id, NULL)) {
+		if (has_name(store, ids[i], name) &&
+		    number_parse(ids[i], 10, DOMAIN_MAX, &id, NULL)) {
 			*domain = (uint32_t)id;
 			found = true;
 		}
@@ -82,22 +85,21 @@ static bool domain_by_name(struct store *store, const char *name, uint32_t *doma
 	return found;
 }
 
+/* As libxl has it: digits are never a name, and a number need be nobody's. */
 enum exit_status context_domain(struct context *context, const char *text, uint32_t *domain)
 {
-	struct store *store = context_store(context);
-	struct hv *hv = context_hv(context);
-	struct hv_domain info;
+	bool is_number = *text && !text[strspn(text, "0123456789")];
+	struct store *store = is_number ? NULL : context_store(context);
 	uint64_t id;
 
-	if (!store || !hv)
-		return EXIT_HOST;
-	if (domain_by_name(store, text, domain))
-		return EXIT_DONE;
-	if (number_parse(text, 10, 0x7fef, &id, NULL) && !strchr(text, '\n') &&
-	    !hv_domain(hv, (uint32_t)id, &info)) {
+	if (is_number && number_parse(text, 10, DOMAIN_MAX, &id, NULL)) {
 		*domain = (uint32_t)id;
 		return EXIT_DONE;
 	}
+	if (!is_number && !store)
+		return EXIT_HOST;
+	if (!is_number && *text && domain_by_name(store, text, domain))
+		return EXIT_DONE;
 	return report_error(&context->report, EXIT_UNKNOWN, "no-domain",
 			    "no such domain: %.60s||xl list", text);
 }

@@ -38,8 +38,10 @@ struct hv *context_hv(struct context *context);
 void context_close(struct context *context);
 
 /*
- * A domain by number or by name. EXIT_UNKNOWN if there is none. Names are looked up in xenstore
- * (/local/domain/N/name).
+ * A domain from the command line, by the one rule that all commands and xl have: digits only are
+ * its number, everything else is its name, looked up in xenstore (/local/domain/N/name).
+ * EXIT_UNKNOWN if no domain has the name, or no domain can have the number. Whether there is a
+ * domain of that number is the caller's question: what one that is gone has left is found by it.
  */
 enum exit_status context_domain(struct context *context, const char *text, uint32_t *domain);
 

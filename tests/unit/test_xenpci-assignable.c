@@ -12,6 +12,7 @@
 #define CALLS_MAX 3000
 #define CARD "0000:00:03.0"
 #define OTHER "0000:00:04.0"
+#define NOTE "/libxl/pci/0000-00-03-0/driver_path"
 
 static void make(bool iommu)
 {
@@ -34,8 +35,7 @@ static void there_and_back(void)
 		ck_assert_str_eq(world_device(CARD)->driver, "pciback");
 		ck_assert_str_eq(world_device(OTHER)->driver, "pciback");
 		ck_assert_uint_eq(world_device(CARD)->owner, iommu ? HV_DOMID_IO : 0);
-		ck_assert_str_eq(world_node("/libxl/pci/0000-00-03-0/driver_path"),
-				 "/sys/bus/pci/drivers/e1000e");
+		ck_assert_str_eq(world_node(NOTE), "/sys/bus/pci/drivers/e1000e");
 		expect(EXIT_DONE, "assignable list");
 		expect_said(CARD);
 		expect(EXIT_DONE, "assignable add " CARD);
@@ -70,6 +70,81 @@ static void fail_each(void)
 			expect_same(before, "add", call);
 		}
 	ck_assert_uint_lt(call, CALLS_MAX);
+}
+
+static void fail_each_remove(void)
+{
+	enum exit_status status;
+	unsigned long call;
+	char *before;
+
+	for (call = 1; call < CALLS_MAX; call++) {
+		make(true);
+		expect(EXIT_DONE, "assignable add --persist " CARD " " OTHER);
+		before = world_dump();
+		world.calls = 0;
+		world.fail_at = call;
+		status = world_run("assignable remove " CARD " " OTHER);
+		if (world.calls < call) {
+			free(before);
+			break;
+		}
+		ck_assert_int_ne(status, EXIT_LEFTOVER);
+		if (status)
+			expect_same(before, "remove", call);
+		else
+			free(before);
+	}
+	ck_assert_uint_lt(call, CALLS_MAX);
+}
+
+/* Of whoever had it before: a failed add must not make it this driver's for good. */
+static void older_note(void)
+{
+	unsigned long call;
+	char *before;
+
+	for (call = 1; call < CALLS_MAX; call++) {
+		make(true);
+		world_put_node(NOTE, "/sys/bus/pci/drivers/vfio-pci");
+		before = world_dump();
+		world.fail_at = call;
+		if (world_run("assignable add --persist " CARD))
+			expect_same(before, "add", call);
+		else
+			free(before);
+		if (world.calls < call)
+			break;
+	}
+	ck_assert_uint_lt(call, CALLS_MAX);
+}
+
+/* By the note alone it finds back. */
+static void lost_driver(void)
+{
+	unsigned long call, left = 0;
+	char *before;
+
+	for (call = 1; call < CALLS_MAX; call++) {
+		make(true);
+		before = world_dump();
+		world_device(CARD)->refused = true;
+		world.fail_at = call;
+		if (world_run("assignable add " CARD " " OTHER) == EXIT_LEFTOVER) {
+			left++;
+			ck_assert_str_eq(world_device(CARD)->driver, "");
+			expect_said("xenpci assignable remove " CARD);
+			ck_assert_str_eq(world_node(NOTE), "/sys/bus/pci/drivers/e1000e");
+			world_device(CARD)->refused = false;
+			expect(EXIT_DONE, "assignable remove " CARD);
+			expect_same(before, "remove", call);
+		} else {
+			free(before);
+		}
+		if (world.calls < call)
+			break;
+	}
+	ck_assert_uint_gt(left, 3);
 }
 
 static void kill_each(void)
@@ -146,7 +221,7 @@ static void driver_paths(void)
 	ck_assert_str_eq(assignable_driver("/sys/bus/pci/drivers/e1000e"), "e1000e");
 	make(false);
 	expect(EXIT_DONE, "assignable add " CARD);
-	world_put_node("/libxl/pci/0000-00-03-0/driver_path", "/sys/bus/pci/drivers/../../x");
+	world_put_node(NOTE, "/sys/bus/pci/drivers/../../x");
 	expect(EXIT_DONE, "assignable remove " CARD);
 	expect_said("stays without a driver");
 	ck_assert_str_eq(world_device(CARD)->driver, "");
@@ -198,6 +273,9 @@ static void policies(void)
 static const struct unit_case cases[] = {
 	{"devices go to pciback and back to their drivers", there_and_back},
 	{"an add of which any call fails leaves nothing", fail_each},
+	{"a remove of which any call fails is undone, notes and all", fail_each_remove},
+	{"a failed add leaves an older note of a driver", older_note},
+	{"a device whose driver does not take it back keeps the note", lost_driver},
 	{"an add or remove that is killed at any call is finished by remove", kill_each},
 	{"bridges, unknown and given devices are refused", refused},
 	{"the device of dom0's root disk is refused", root_disk},

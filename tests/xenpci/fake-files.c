@@ -201,7 +201,7 @@ static int bind(struct world_device *device, const char *driver, const char *nam
 		device->exported = false;
 		return 0;
 	}
-	if (*device->driver || (!strcmp(driver, "pciback") && !device->slot))
+	if (*device->driver || (strcmp(driver, "pciback") ? device->refused : !device->slot))
 		return -ENODEV;
 	snprintf(device->driver, sizeof(device->driver), "%s", driver);
 	return 0;

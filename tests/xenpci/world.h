@@ -42,6 +42,7 @@ struct world_device {
 	bool exported;	/* pciback has it in some guest's hands */
 	unsigned int resets;
 	bool no_reset; /* there is no file for it */
+	bool refused;  /* by all drivers but pciback */
 	uint8_t config[256];
 };
 

@@ -19,6 +19,13 @@ enum owner {
 /* Whom the device is given to; *domain is set for NOTED_DOMAIN only. */
 enum owner owner_read(struct store *store, uint32_t t, struct bdf bdf, uint32_t *domain);
 
+/*
+ * Make a note say text, or not be there (NULL), and with it the folders that are empty then. 0 or
+ * a negative errno; in a transaction of the caller's.
+ */
+int owner_write(struct store *store, uint32_t t, struct bdf bdf, const char *note,
+		const char *text);
+
 /* Path of a note, to be freed. */
 char *owner_path(struct bdf bdf, const char *note);
 

@@ -89,6 +89,16 @@ static void drop(struct policy *policy, struct bdf bdf)
 	policy->count = to;
 }
 
+/* By address: an entry that is taken out and put back stands where it stood. */
+static void insert(struct policy *policy, struct policy_entry entry)
+{
+	size_t at = policy->count++;
+
+	for (; at && bdf_sbdf(policy->entry[at - 1].bdf) > bdf_sbdf(entry.bdf); at--)
+		policy->entry[at] = policy->entry[at - 1];
+	policy->entry[at] = entry;
+}
+
 int policy_add(struct files *files, struct policy_entry entry)
 {
 	struct policy policy;
@@ -99,7 +109,7 @@ int policy_add(struct files *files, struct policy_entry entry)
 	drop(&policy, entry.bdf);
 	if (policy.count == POLICY_MAX)
 		return -ENOSPC;
-	policy.entry[policy.count++] = entry;
+	insert(&policy, entry);
 	return policy_write(files, &policy);
 }
 

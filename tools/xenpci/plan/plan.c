@@ -42,6 +42,10 @@ void plan_add_step(struct plan *plan, enum step_kind kind, size_t device)
 
 void plan_free(struct plan *plan)
 {
+	size_t i;
+
+	for (i = 0; i < plan->devices; i++)
+		free(plan->device[i].driver_note);
 	free(plan->domain_name);
 	free(plan->device);
 	free(plan->step);

@@ -66,6 +66,8 @@ struct plan_device {
 	bool noted;	       /* by libxl as this domain's, when the plan was made */
 	char driver[64];       /* assignable: the one it had, "" for none */
 	uint32_t id;	       /* assignable: vendor << 16 | device */
+	char *driver_note;     /* run: libxl's note before it was changed, NULL for none */
+	bool astray;	       /* run: a step about it could not be undone */
 	struct grants revoked; /* run: what has been taken back */
 	struct grants kept;    /* what others of the domain hold too: stays */
 };

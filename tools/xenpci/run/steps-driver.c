@@ -18,8 +18,13 @@ static enum exit_status failed(struct run *run, const struct step *step, int err
 {
 	char text[STEP_TEXT];
 
-	return report_error(&run->context->report, EXIT_UNDONE, "driver", "cannot %s|%s|dmesg",
-			    plan_describe(run->plan, step, text), strerror(-err));
+	plan_describe(run->plan, step, text);
+	if (!run->undoing)
+		return report_error(&run->context->report, EXIT_UNDONE, "driver",
+				    "cannot %s|%s|dmesg", text, strerror(-err));
+	return report_error(&run->context->report, EXIT_LEFTOVER, "driver",
+			    "cannot undo: %s|%s|dmesg, then xenpci assignable remove %s", text,
+			    strerror(-err), BDF_STR(run->plan->device[step->device].bdf));
 }
 
 static struct bdf bdf_of(const struct run *run, const struct step *step)
@@ -27,56 +32,69 @@ static struct bdf bdf_of(const struct run *run, const struct step *step)
 	return run->plan->device[step->device].bdf;
 }
 
-enum exit_status step_save_driver(struct run *run, const struct step *step)
+/* One attempt; *before is what the note said, to be freed, NULL if there was none. */
+static int change_note(struct store *store, uint32_t t, struct bdf bdf, const char *text,
+		       char **before)
 {
-	const struct plan_device *device = &run->plan->device[step->device];
-	char *path = owner_path(device->bdf, "driver_path");
-	char *value = text_format("/" PCI_DRIVERS "/%s", device->driver);
-	int err = store_write(run->context->store, 0, path, value);
+	char *path = owner_path(bdf, "driver_path");
+	int err = store_read(store, t, path, before);
 
-	free(value);
 	free(path);
-	return err ? failed(run, step, err) : EXIT_DONE;
+	if (err && err != -ENOENT)
+		return err;
+	return owner_write(store, t, bdf, "driver_path", text);
 }
 
-/* With the folders that are empty then. */
-static int drop_note(struct store *store, uint32_t t, struct bdf bdf)
-{
-	char *path = owner_path(bdf, "driver_path"), *slash, **names;
-	int err = store_remove(store, t, path);
-	ssize_t count = 0;
-
-	while (!err && !count && strlen(path) > strlen("/libxl/pci")) {
-		slash = strrchr(path, '/');
-		*slash = '\0';
-		count = store_list(store, t, path, &names);
-		if (count >= 0)
-			names_free(names, (size_t)count);
-		if (!count)
-			err = store_remove(store, t, path);
-		else if (count < 0 && count != -ENOENT)
-			err = (int)count;
-	}
-	free(path);
-	return err;
-}
-
-enum exit_status step_drop_driver(struct run *run, const struct step *step)
+static int note(struct run *run, const struct step *step, const char *text, char **before)
 {
 	struct store *store = run->context->store;
 	int tries, err = -EAGAIN;
 	uint32_t t;
 
+	*before = NULL;
 	for (tries = 0; tries < TRIES && err == -EAGAIN; tries++) {
+		free(*before);
+		*before = NULL;
 		err = store_begin(store, &t);
 		if (err)
 			break;
-		err = drop_note(store, t, bdf_of(run, step));
+		err = change_note(store, t, bdf_of(run, step), text, before);
 		if (err)
 			store_abort(store, t);
 		else
 			err = store_commit(store, t);
 	}
+	return err;
+}
+
+enum exit_status step_save_driver(struct run *run, const struct step *step)
+{
+	struct plan_device *device = &run->plan->device[step->device];
+	char *text = text_format("/" PCI_DRIVERS "/%s", device->driver);
+	int err = note(run, step, text, &device->driver_note);
+
+	free(text);
+	return err ? failed(run, step, err) : EXIT_DONE;
+}
+
+enum exit_status step_drop_driver(struct run *run, const struct step *step)
+{
+	int err = note(run, step, NULL, &run->plan->device[step->device].driver_note);
+
+	return err ? failed(run, step, err) : EXIT_DONE;
+}
+
+/* A device that is not back with its driver is still to be given back, by this note. */
+enum exit_status step_restore_driver(struct run *run, const struct step *step)
+{
+	const struct plan_device *device = &run->plan->device[step->device];
+	char *now;
+	int err;
+
+	if (device->astray)
+		return EXIT_DONE;
+	err = note(run, step, device->driver_note, &now);
+	free(now);
 	return err ? failed(run, step, err) : EXIT_DONE;
 }
 

@@ -49,32 +49,17 @@ static enum exit_status failed(struct run *run, const char *what, int err)
 
 static int write_owner(struct run *run, uint32_t t, struct bdf bdf)
 {
-	char *path = owner_path(bdf, "domid"), *value = text_format("%" PRIu32, run->plan->domain);
-	int err = store_write(run->context->store, t, path, value);
+	char *value = text_format("%" PRIu32, run->plan->domain);
+	int err = owner_write(run->context->store, t, bdf, "domid", value);
 
 	free(value);
-	free(path);
 	return err;
 }
 
-/* A folder that is empty now goes too. */
-static int remove_if_empty(struct store *store, uint32_t t, char *path)
-{
-	char **names;
-	ssize_t count = store_list(store, t, path, &names);
-	int err = 0;
-
-	if (count >= 0)
-		names_free(names, (size_t)count);
-	if (!count)
-		err = store_remove(store, t, path);
-	else if (count < 0 && count != -ENOENT)
-		err = (int)count;
-	free(path);
-	return err;
-}
-
-/* Only this domain's: xl may have given the device to another meanwhile. */
+/*
+ * Only this domain's: xl may have given the device to another meanwhile. Where there is none, xl
+ * may have left the empty folder behind when its attach failed.
+ */
 static int remove_owner(struct run *run, uint32_t t, struct bdf bdf)
 {
 	struct store *store = run->context->store;
@@ -84,15 +69,11 @@ static int remove_owner(struct run *run, uint32_t t, struct bdf bdf)
 	bool mine = !err && number_parse(value, 10, UINT32_MAX, &domain, NULL) &&
 		    domain == run->plan->domain;
 
-	if (mine)
-		err = store_remove(store, t, path);
-	else if (err == -ENOENT)
-		err = 0; /* xl has left the empty folder behind when its attach failed */
 	free(value);
 	free(path);
-	if (!err)
-		err = remove_if_empty(store, t, owner_path(bdf, ""));
-	return err ? err : remove_if_empty(store, t, text_copy("/libxl/pci"));
+	if (mine || err == -ENOENT)
+		return owner_write(store, t, bdf, "domid", NULL);
+	return err;
 }
 
 static int note(struct run *run, uint32_t t, struct plan_device *device)

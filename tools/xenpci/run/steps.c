@@ -28,7 +28,7 @@ static const struct {
 	[STEP_QUIET] = {step_quiet, NULL},
 	[STEP_DEASSIGN] = {step_deassign, NULL},
 	[STEP_REBIND] = {step_rebind, NULL},
-	[STEP_SAVE_DRIVER] = {step_save_driver, step_drop_driver},
+	[STEP_SAVE_DRIVER] = {step_save_driver, step_restore_driver},
 	[STEP_UNBIND] = {step_unbind, step_bind_driver},
 	[STEP_ADD_SLOT] = {step_add_slot, step_remove_slot},
 	[STEP_BIND] = {step_bind, step_unbind_pciback},
@@ -38,7 +38,7 @@ static const struct {
 	[STEP_UNBIND_PCIBACK] = {step_unbind_pciback, step_bind},
 	[STEP_REMOVE_SLOT] = {step_remove_slot, step_add_slot},
 	[STEP_BIND_DRIVER] = {step_bind_driver, step_unbind},
-	[STEP_DROP_DRIVER] = {step_drop_driver, NULL},
+	[STEP_DROP_DRIVER] = {step_drop_driver, step_restore_driver},
 	[STEP_UNPERSIST] = {step_unpersist, step_persist},
 	[STEP_FORGET] = {step_forget, NULL},
 };
@@ -50,5 +50,11 @@ enum exit_status step_act(struct run *run, const struct step *step)
 
 enum exit_status step_undo(struct run *run, const struct step *step)
 {
-	return functions[step->kind].undo ? functions[step->kind].undo(run, step) : EXIT_DONE;
+	enum exit_status status = EXIT_DONE;
+
+	if (functions[step->kind].undo)
+		status = functions[step->kind].undo(run, step);
+	if (status)
+		run->plan->device[step->device].astray = true;
+	return status;
 }

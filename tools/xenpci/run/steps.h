@@ -15,6 +15,7 @@ enum exit_status step_rebind(struct run *run, const struct step *step);
 
 enum exit_status step_save_driver(struct run *run, const struct step *step);
 enum exit_status step_drop_driver(struct run *run, const struct step *step);
+enum exit_status step_restore_driver(struct run *run, const struct step *step);
 enum exit_status step_unbind(struct run *run, const struct step *step);
 enum exit_status step_bind_driver(struct run *run, const struct step *step);
 enum exit_status step_add_slot(struct run *run, const struct step *step);

@@ -1,58 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Balloon: pages out and in, spare PFNs, queries, and every failure on the way. */
+/* Balloon: pages out and in, queries, and every failure on the way. */
 #include <pthread.h>
 #include <string.h>
 
-#include <model/model.h>
 #include <xen/atomic.h>
-#include <xen/balloon.h>
-#include <xen/p2m.h>
-#include <xen/port.h>
 
-#include "unit.h"
-
-#define NR 4096
-#define MAX (NR + 512)
-
-static uint64_t *entries;
-
-/* A domain of 16 MiB that may have 18, with a P2M for that. */
-static void start(void)
-{
-	model_start(&(struct model_params){.max_pages = MAX});
-	ck_assert(!posix_memalign((void **)&entries, 4096, MAX * sizeof(*entries)));
-	ck_assert_int_eq(xen_p2m_extend(entries, MAX), 0);
-}
-
-static void stop(void)
-{
-	bool ok = model_stop();
-
-	ck_assert(ok);
-	xen_balloon_fini();
-	xen_p2m_fini();
-	free(entries);
-	ck_assert_uint_eq(model_allocs().objects, 0);
-	ck_assert_uint_eq(model_allocs().pages, 0);
-}
-
-/* Invariants at any moment: every page of the balloon is without frame, no two PFNs share one. */
-static void check(uint64_t pages)
-{
-	struct xen_range piece = {0};
-	uint64_t held = 0, pfn;
-
-	unit_expect(model_check());
-	unit_expect(xen_balloon_pages() == pages);
-	while (xen_balloon_query(mk_pfn(piece.end), ~0ULL, &piece)) {
-		held += piece.end - piece.start;
-		for (pfn = piece.start; pfn < piece.end; pfn++) {
-			unit_expect(xen_p2m_entry(mk_pfn(pfn)) == XEN_INVALID_FRAME);
-			unit_expect(!model_pte(xen_port_pfn_to_virt(mk_pfn(pfn))));
-		}
-	}
-	unit_expect(held == pages);
-}
+#include "balloon_test.h"
 
 static void out_and_in(void)
 {
@@ -113,40 +66,6 @@ static void identity_refused(void)
 	ck_assert_int_eq(xen_p2m_identity_add(mk_pfn(piece.start), 1, &conflict), -XEN_EEXIST);
 	ck_assert_uint_eq(xen_pfn_to_mfn(mk_pfn(piece.start)).frame, XEN_INVALID_FRAME);
 	ck_assert_int_eq(xen_balloon_deflate(3, NULL), 0);
-	stop();
-}
-
-static void spare(void)
-{
-	uint64_t done;
-
-	start();
-	ck_assert_int_eq(xen_balloon_add_spare(mk_pfn(NR), 0), -XEN_EINVAL);
-	ck_assert_int_eq(xen_balloon_add_spare(mk_pfn(NR + 1), 0), -XEN_EINVAL);
-	ck_assert_int_eq(xen_balloon_add_spare(mk_pfn(NR - 1), 2), -XEN_EINVAL); /* populated */
-	ck_assert_int_eq(xen_balloon_add_spare(mk_pfn(NR - 1), 1), -XEN_EINVAL);
-	ck_assert_int_eq(xen_balloon_add_spare(mk_pfn(NR), MAX - NR + 1), -XEN_EINVAL);
-	ck_assert_int_eq(xen_balloon_add_spare(mk_pfn(MAX), 1), -XEN_EINVAL);
-	ck_assert_int_eq(xen_balloon_add_spare(mk_pfn(~0ULL), 2), -XEN_EINVAL);
-	ck_assert_int_eq(xen_p2m_ram_remove(mk_pfn(NR + 100), 1), 0);
-	ck_assert_int_eq(xen_balloon_add_spare(mk_pfn(NR), MAX - NR), -XEN_EINVAL);
-	ck_assert_int_eq(xen_p2m_ram_add(mk_pfn(NR + 100), 1, "other RAM", NULL), 0);
-	model_fail(MODEL_ALLOC, 1, 0);
-	ck_assert_int_eq(xen_balloon_add_spare(mk_pfn(NR), MAX - NR), -XEN_ENOMEM);
-	check(0);
-	ck_assert_int_eq(xen_balloon_add_spare(mk_pfn(NR), 7), 0);
-	check(7);
-	xen_balloon_fini();
-	check(0);
-	ck_assert_int_eq(xen_balloon_add_spare(mk_pfn(NR), MAX - NR), 0);
-	ck_assert_int_eq(xen_balloon_add_spare(mk_pfn(NR + 5), 1), -XEN_EEXIST);
-	check(MAX - NR);
-	ck_assert_int_eq(xen_balloon_deflate(~0ULL, &done), -XEN_ENOENT);
-	ck_assert_uint_eq(done, MAX - NR);
-	check(0);
-	ck_assert_uint_ne(xen_p2m_entry(mk_pfn(MAX - 1)), XEN_INVALID_FRAME);
-	ck_assert(xen_p2m_check(&done, NULL) == 0);
-	ck_assert_uint_eq(done, MAX);
 	stop();
 }
 
@@ -323,49 +242,6 @@ static void set_is_full(void)
 	stop();
 }
 
-/* More spare pages than the table has room for behind them. */
-static void spare_at_the_end(void)
-{
-	start();
-	ck_assert_int_eq(xen_p2m_ram_add(mk_pfn(MAX), 1, "more RAM", NULL), 0);
-	ck_assert_int_eq(xen_balloon_add_spare(mk_pfn(MAX), 1), -XEN_EINVAL);
-	ck_assert_int_eq(xen_balloon_add_spare(mk_pfn(MAX - 3), 4), -XEN_EINVAL);
-	check(0);
-	ck_assert_int_eq(xen_balloon_add_spare(mk_pfn(MAX - 3), 3), 0);
-	check(3);
-	ck_assert(xen_balloon_query(mk_pfn(MAX - 3), ~0ULL, NULL));
-	ck_assert(!xen_balloon_query(mk_pfn(NR), MAX - NR - 3, NULL));
-	ck_assert(xen_balloon_query(mk_pfn(NR), MAX - NR - 2, NULL));
-	ck_assert(!xen_balloon_query(mk_pfn(1), 10, NULL));
-	/* The first of a range may be spare while the last is not. */
-	ck_assert_int_eq(xen_balloon_deflate(1, NULL), 0);
-	check(2);
-	ck_assert_int_eq(xen_balloon_add_spare(mk_pfn(MAX - 4), 2), -XEN_EINVAL);
-	check(2);
-	ck_assert_int_eq(xen_balloon_deflate(2, NULL), 0);
-	ck_assert_int_eq(xen_p2m_ram_remove(mk_pfn(MAX), 1), 0);
-	stop();
-}
-
-/* RAM that the kernel has no address for gets no frame. */
-static void unmappable_spare(void)
-{
-	uint64_t done;
-
-	model_start(&(struct model_params){.max_pages = NR});
-	ck_assert(!posix_memalign((void **)&entries, 4096, MAX * sizeof(*entries)));
-	ck_assert_int_eq(xen_p2m_extend(entries, MAX), 0);
-	ck_assert_int_eq(xen_p2m_ram_add(mk_pfn(NR), 4, "high RAM", NULL), 0);
-	ck_assert_int_eq(xen_balloon_add_spare(mk_pfn(NR), 4), 0);
-	ck_assert_int_eq(xen_balloon_deflate(2, &done), -XEN_EINVAL);
-	ck_assert_uint_eq(done, 0);
-	ck_assert_uint_eq(xen_balloon_pages(), 4);
-	ck_assert_int_eq(xen_balloon_inflate(1, NULL), 0);
-	ck_assert_int_eq(xen_balloon_deflate(2, &done), -XEN_EINVAL); /* the other first */
-	ck_assert_uint_eq(done, 1);
-	stop();
-}
-
 /* What was populated and cannot be mapped goes back to Xen; Xen does not take it. */
 static void deflate_3(void *arg)
 {
@@ -386,7 +262,6 @@ static const struct unit_case cases[] = {
 	{"pages go out and come back", out_and_in},
 	{"the lowest pages come back first", lowest_first},
 	{"identity is refused over the balloon's pages", identity_refused},
-	{"spare pages become RAM", spare},
 	{"no more comes back than Xen has", xen_is_short},
 	{"no more goes out than the port has", port_is_short},
 	{"every failing call on the way out leaves the rest as it was", failing_inflation},
@@ -394,8 +269,6 @@ static const struct unit_case cases[] = {
 	{"queries beside changes miss nothing", queries_beside},
 	{"what cannot be undone is the end", not_undone},
 	{"a set without room for a page is no success", set_is_full},
-	{"spare pages end with the table", spare_at_the_end},
-	{"a spare page without an address stays one", unmappable_spare},
 	{"a frame that Xen does not take back is the end", not_taken_back},
 };
 

@@ -5,50 +5,16 @@
  */
 #include <string.h>
 
-#include <model/model.h>
-#include <xen/balloon.h>
-#include <xen/coherent.h>
 #include <xen/contiguous.h>
 #include <xen/hypercall.h>
-#include <xen/p2m.h>
-#include <xen/setup.h>
-#include <xen/swiotlb.h>
-
-#include "pci-bench.h"
 #include <xen/pirq.h>
+#include <xen/port.h>
+#include <xen/setup.h>
+
+#include "liar_test.h"
+#include "pci-bench.h"
 
 #define NR 4096
-
-/* Which call is lied about, which answer; how often it came to that. */
-static struct {
-	enum model_call kind;
-	unsigned long cmd;
-	unsigned int how, seen;
-} about;
-
-static void lie_about(enum model_call kind, unsigned long cmd, unsigned int how,
-		      void (*lie)(struct model_lie_call *call))
-{
-	about.kind = kind;
-	about.cmd = cmd;
-	about.how = how;
-	about.seen = 0;
-	model_lie(lie);
-}
-
-static void truth(void)
-{
-	model_lie(NULL);
-	ck_assert_uint_gt(about.seen, 0);
-}
-
-static bool is_about(const struct model_lie_call *call, bool done)
-{
-	bool it = call->kind == about.kind && call->cmd == about.cmd && call->done == done;
-
-	about.seen += it;
-	return it;
-}
 
 enum { TOO_MANY, TOO_FEW, NO_FRAME, HIGH };
 
@@ -90,14 +56,6 @@ static bool same_page(const void *page, char c)
 		if (((const char *)page)[i] != c)
 			return false;
 	return true;
-}
-
-static void stop(void)
-{
-	xen_p2m_fini();
-	ck_assert_uint_eq(model_allocs().objects, 0);
-	ck_assert_uint_eq(model_allocs().pages, 0);
-	ck_assert(model_stop());
 }
 
 static void exchanged_frames(void)
@@ -219,44 +177,6 @@ static void m2p(void)
 	stop();
 }
 
-/* Do nothing, and say that more was done than was asked for. */
-static void lie_count(struct model_lie_call *call)
-{
-	struct xen_memory_reservation *arg = call->arg;
-	static xen_ulong_t asked;
-
-	if (is_about(call, false)) {
-		asked = arg->nr_extents;
-		arg->nr_extents = 0;
-	} else if (is_about(call, true)) {
-		arg->nr_extents = asked;
-		call->rc = (long)asked + about.how;
-	}
-}
-
-static void balloon(void)
-{
-	uint64_t done = 7;
-
-	model_start(NULL);
-	lie_about(MODEL_MEMORY_OP, XENMEM_decrease_reservation, 1, lie_count);
-	ck_assert_int_eq(xen_balloon_inflate(3, &done), -XEN_EINVAL);
-	ck_assert_uint_eq(done, 0);
-	truth();
-	ck_assert_uint_eq(model_allocs().pages, 0);
-	ck_assert_int_eq(xen_balloon_inflate(3, &done), 0);
-	lie_about(MODEL_MEMORY_OP, XENMEM_populate_physmap, 1, lie_count);
-	ck_assert_int_eq(xen_balloon_deflate(3, &done), -XEN_EINVAL);
-	ck_assert_uint_eq(done, 0);
-	truth();
-	ck_assert_uint_eq(xen_balloon_pages(), 3);
-	ck_assert(model_check());
-	ck_assert_int_eq(xen_balloon_deflate(3, &done), 0);
-	ck_assert(model_check());
-	xen_balloon_fini();
-	stop();
-}
-
 static struct xen_pci_host host;
 static struct picture before;
 
@@ -353,56 +273,14 @@ static void at_the_limit(void)
 	stop();
 }
 
-static void lie_frame(struct model_lie_call *call)
-{
-	struct xen_memory_reservation *arg = call->arg;
-
-	if (is_about(call, true))
-		arg->extent_start.p[0] = 1ULL << 52;
-}
-
-static void deflate_one(void *arg)
-{
-	xen_balloon_deflate(1, NULL);
-}
-
-static void frame_for_the_balloon(void)
-{
-	model_start(NULL);
-	ck_assert_int_eq(xen_balloon_inflate(3, NULL), 0);
-	lie_about(MODEL_MEMORY_OP, XENMEM_populate_physmap, 0, lie_frame);
-	ck_assert(model_expect_panic(deflate_one, NULL));
-	ck_assert_ptr_nonnull(strstr(model_last_log(), "balloon: frame"));
-}
-
-static void deflate_three(void *arg)
-{
-	xen_balloon_deflate(3, NULL);
-}
-
-/* Populated and then not mapped: how many of these Xen took back is looked at, too. */
-static void balloon_undone(void)
-{
-	model_start(NULL);
-	ck_assert_int_eq(xen_balloon_inflate(3, NULL), 0);
-	lie_about(MODEL_MEMORY_OP, XENMEM_decrease_reservation, 1, lie_count);
-	model_fail(MODEL_UPDATE_VA_MAPPING, 2, -XEN_EPERM);
-	ck_assert(model_expect_panic(deflate_three, NULL));
-	truth();
-	ck_assert_ptr_nonnull(strstr(model_last_log(), "does not take"));
-}
-
 static const struct unit_case cases[] = {
 	{"exchanged frames are counted and looked at", exchanged_frames},
 	{"more frames than were asked for are the end", more_than_was_asked},
 	{"frames that cannot be are the end", frames_that_cannot_be},
 	{"a memory map has as many entries as there is room for", memory_map},
 	{"an M2P that cannot be is refused", m2p},
-	{"the balloon believes no count that it did not ask for", balloon},
 	{"a line's PIRQ is looked at", lines},
 	{"an event channel's port is looked at", ports},
 	{"frames are below the limit to the last one", at_the_limit},
-	{"a frame for the balloon that cannot be is the end", frame_for_the_balloon},
-	{"the balloon believes no count when it undoes", balloon_undone},
 };
 UNIT_MAIN("liar", cases)

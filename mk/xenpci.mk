@@ -46,7 +46,7 @@ $(HOST)/test_xenpci-%: $(HOST)/tests/unit/test_xenpci-%.o $(HOST)/libxenpci.a
 # Those have the real seam to files.
 $(addprefix $(HOST)/test_xenpci-,p2m space map check memory use): $(call host_obj,tools/xenpci/seam/files.c)
 $(addprefix $(HOST)/test_xenpci-,p2m space map): $(call host_obj,$(XENPCI_P2M))
-$(addprefix $(HOST)/test_xenpci-,attach refuse assignable status look): $(call host_obj,$(XENPCI_WORLD))
+$(addprefix $(HOST)/test_xenpci-,attach refuse detach assignable status look): $(call host_obj,$(XENPCI_WORLD))
 
 # The fuzz target (mk/fuzz.mk) in the same host.
 $(O)/host-fuzz/fuzz_xenpci: $(patsubst %.c,$(O)/host-fuzz/%.o,$(XENPCI_WORLD)) \

@@ -117,6 +117,10 @@ static bool pciback_acts(uint32_t domain)
 {
 	int be = number(back(domain, "state")), fe = number(front(domain, "state"));
 
+	if ((fe == XenbusStateClosing || fe == XenbusStateClosed) && be != fe) {
+		put_number(back(domain, "state"), fe);
+		return true;
+	}
 	switch (be) {
 	case XenbusStateInitialising:
 		put_number(back(domain, "state"), XenbusStateInitWait);
@@ -168,6 +172,8 @@ static bool guest_acts(struct world_domain *domain)
 		return pcifront_acts(domain->id);
 	case GUEST_SLEEPS:
 		return fe != XenbusStateConnected && pcifront_acts(domain->id);
+	case GUEST_STALLS:
+		return fe != XenbusStateReconfiguring && pcifront_acts(domain->id);
 	case GUEST_LEAVES:
 		put_number(front(domain->id, "state"), XenbusStateClosed);
 		return fe != XenbusStateClosed;

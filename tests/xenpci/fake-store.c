@@ -307,6 +307,12 @@ int store_wait(struct store *store, unsigned int milliseconds)
 		return -EINTR;
 	}
 	world.clock += 1;
+	if (world.meanwhile) {
+		void (*meanwhile)(void) = world.meanwhile;
+
+		world.meanwhile = NULL;
+		meanwhile();
+	}
 	if (guest_act() || store_changed())
 		return 1;
 	world.clock += milliseconds;

@@ -19,10 +19,11 @@
 
 enum guest_mode {
 	GUEST_WORKS,
-	GUEST_ABSENT,  /* no frontend driver: never touches its nodes */
-	GUEST_SLEEPS,  /* connects at first, then reacts to nothing */
-	GUEST_LEAVES,  /* closes its device as soon as it is offered something */
-	GUEST_CHATTERS /* writes its nodes without end, and says nothing */
+	GUEST_ABSENT,	/* no frontend driver: never touches its nodes */
+	GUEST_SLEEPS,	/* connects at first, then reacts to nothing */
+	GUEST_LEAVES,	/* closes its device as soon as it is offered something */
+	GUEST_CHATTERS, /* writes its nodes without end, and says nothing */
+	GUEST_STALLS,	/* begins to give up what it is asked for, and does not go on */
 };
 
 struct world_domain {
@@ -61,8 +62,9 @@ struct world {
 	unsigned int conflicts;	    /* so many commits end in EAGAIN */
 	int assign_error;	    /* what assign_device answers, if not 0 */
 	bool interrupted;
-	bool signal_taken; /* it has cut a wait short */
-	bool locked;	   /* by another process */
+	bool signal_taken;	 /* it has cut a wait short */
+	bool locked;		 /* by another process */
+	void (*meanwhile)(void); /* somebody else acts, once, when xenpci waits */
 };
 
 extern struct world world;

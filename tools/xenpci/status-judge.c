@@ -78,6 +78,17 @@ static const char *detach_stopped(const struct situation *situation,
 	return "detach stopped: the guest has given it up, its nodes and permissions are left";
 }
 
+/* By what pciback and the guest have made of it: xl, or a guest, may have stopped half-way. */
+static const char *function_problem(const struct situation *situation,
+				    const struct backend_function *function)
+{
+	if (function->state == XenbusStateClosing)
+		return situation->backend.state == XenbusStateConnected
+			       ? "given up by the guest, but its nodes are left"
+			       : "asked back, but the guest has not given it up";
+	return function->exported ? "" : "offered, but pciback has not exported it";
+}
+
 static const char *recorded_problem(const struct situation *situation,
 				    const struct status_device *device)
 {
@@ -91,7 +102,7 @@ static const char *recorded_problem(const struct situation *situation,
 	default:
 		if (!device->function)
 			return "detached by somebody else: xenpci's note of permissions is left";
-		return "";
+		return function_problem(situation, device->function);
 	}
 }
 
@@ -105,10 +116,7 @@ static const char *problem_of(const struct situation *situation, const struct st
 		return "its domain is gone: only notes are left";
 	if (!device->function)
 		return "noted by xl, but the guest was not told: permissions may be granted";
-	if (device->function->state == XenbusStateClosing &&
-	    situation->backend.state == XenbusStateConnected)
-		return "given up by the guest, but its nodes are left";
-	return "";
+	return function_problem(situation, device->function);
 }
 
 /* Two ends that wait for each other for ever, or one that is not there. */

@@ -91,16 +91,6 @@ static bool held_by_other(const struct situation *situation, const struct plan_d
 	return true;
 }
 
-static struct bdf *addresses(const struct plan *plan)
-{
-	struct bdf *bdf = memory_grow(NULL, plan->devices, sizeof(*bdf));
-	size_t i;
-
-	for (i = 0; i < plan->devices; i++)
-		bdf[i] = plan->device[i].bdf;
-	return bdf;
-}
-
 /* How the guest gives them up, as far as it takes part. */
 static enum exit_status add_removal(const struct situation *situation, struct plan *plan,
 				    const struct bdf *bdf, struct report *report)
@@ -173,7 +163,7 @@ static void add_device_steps(const struct situation *situation, struct plan *pla
 static enum exit_status add_all(const struct situation *situation, struct plan *plan,
 				struct report *report)
 {
-	struct bdf *bdf = addresses(plan);
+	struct bdf *bdf = plan_addresses(plan);
 	enum exit_status status = EXIT_DONE;
 	size_t i;
 

@@ -40,6 +40,16 @@ void plan_add_step(struct plan *plan, enum step_kind kind, size_t device)
 	plan_add_grant_step(plan, kind, device, (struct grant){0});
 }
 
+struct bdf *plan_addresses(const struct plan *plan)
+{
+	struct bdf *bdf = memory_grow(NULL, plan->devices, sizeof(*bdf));
+	size_t i;
+
+	for (i = 0; i < plan->devices; i++)
+		bdf[i] = plan->device[i].bdf;
+	return bdf;
+}
+
 void plan_free(struct plan *plan)
 {
 	size_t i;

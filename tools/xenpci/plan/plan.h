@@ -105,6 +105,9 @@ enum exit_status plan_detach(const struct situation *situation, const struct bdf
 
 void plan_free(struct plan *plan);
 
+/* The devices' addresses, to be freed. */
+struct bdf *plan_addresses(const struct plan *plan);
+
 /* One line about a step, in buffer, which is given back. */
 #define STEP_TEXT 160
 const char *plan_describe(const struct plan *plan, const struct step *step, char *buffer);

@@ -26,7 +26,7 @@ static const char *const goals[] = {
 	[WAIT_SETTLED] = "is through with what is under way",
 };
 
-static bool functions_are(const struct wait *wait, bool (*good)(const struct backend_function *))
+static bool is_connected(const struct wait *wait)
 {
 	const struct plan *plan = wait->run->plan;
 	size_t i;
@@ -34,36 +34,28 @@ static bool functions_are(const struct wait *wait, bool (*good)(const struct bac
 
 	for (i = 0; i < plan->devices; i++) {
 		at = backend_find(&wait->now, plan->device[i].bdf);
-		if (at >= 0 && !good(&wait->now.function[at]))
-			return false;
-		if (at < 0 && wait->goal == WAIT_CONNECTED)
+		if (at < 0 || !wait->now.function[at].exported ||
+		    wait->now.function[at].state != XenbusStateInitialised)
 			return false;
 	}
-	return true;
+	return wait->now.state == XenbusStateConnected &&
+	       wait->now.frontend == XenbusStateConnected;
 }
 
-static bool is_exported(const struct backend_function *function)
-{
-	return function->exported && function->state == XenbusStateInitialised;
-}
-
-static bool is_given_up(const struct backend_function *function)
-{
-	return function->state == XenbusStateClosing;
-}
-
+/* What a plan that were made now would not wait for is reached, whoever brought it about. */
 static bool reached(const struct wait *wait)
 {
-	if (wait->now.state != XenbusStateConnected || wait->now.frontend != XenbusStateConnected)
-		return false;
-	switch (wait->goal) {
-	case WAIT_CONNECTED:
-		return functions_are(wait, is_exported);
-	case WAIT_RELEASED:
-		return functions_are(wait, is_given_up);
-	default:
-		return true;
-	}
+	struct bdf *bdf;
+	enum removal removal;
+
+	if (wait->goal == WAIT_CONNECTED)
+		return is_connected(wait);
+	bdf = plan_addresses(wait->run->plan);
+	removal = backend_removal(&wait->now, bdf, wait->run->plan->devices);
+	free(bdf);
+	if (wait->goal == WAIT_RELEASED)
+		return removal == REMOVAL_WITHDRAW || removal == REMOVAL_NOTHING;
+	return removal != REMOVAL_ARRIVE_FIRST && removal != REMOVAL_NO_WAY;
 }
 
 /* What pciback says about its failure, "" if nothing; a new string. */

@@ -4,6 +4,12 @@
  */
 #include "run.h"
 
+/* The step whose undo says that nothing has happened. */
+static bool is_record(const struct step *step)
+{
+	return step->kind == STEP_NOTE || step->kind == STEP_MARK;
+}
+
 /* In reverse. The record says what is left if this fails: it is the first step, undone last. */
 static enum exit_status undo(struct run *run, size_t done, enum exit_status why)
 {
@@ -12,8 +18,8 @@ static enum exit_status undo(struct run *run, size_t done, enum exit_status why)
 
 	run->undoing = true;
 	while (left--) {
-		/* The record must stay as long as there is something that it has to name. */
-		if (status && (run->plan->step[left].kind == STEP_NOTE))
+		/* The record stays as long as there is something that it has to name. */
+		if (status && is_record(&run->plan->step[left]))
 			break;
 		now = step_undo(run, &run->plan->step[left]);
 		if (!status)

@@ -28,8 +28,8 @@ enum exit_status step_undo(struct run *run, const struct step *step);
 /* Waits on xenstore watches: until the goal is reached, the deadline, or an interrupt. */
 enum wait_goal {
 	WAIT_CONNECTED, /* both ends are, and all functions of the plan are exported */
-	WAIT_RELEASED,	/* both ends are, and all functions of the plan are given up */
-	WAIT_SETTLED,	/* both ends are */
+	WAIT_RELEASED,	/* all functions of the plan are given up, or gone with the backend */
+	WAIT_SETTLED,	/* nothing is under way that a removal would have to wait for */
 };
 enum exit_status run_wait(struct run *run, enum wait_goal goal, unsigned int seconds);
 

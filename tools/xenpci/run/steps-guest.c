@@ -24,21 +24,11 @@ static enum exit_status failed(struct run *run, const char *what, int err)
 			    strerror(-err));
 }
 
-static struct bdf *addresses(const struct plan *plan)
-{
-	struct bdf *bdf = memory_grow(NULL, plan->devices, sizeof(*bdf));
-	size_t i;
-
-	for (i = 0; i < plan->devices; i++)
-		bdf[i] = plan->device[i].bdf;
-	return bdf;
-}
-
 /* A change of all functions of the plan: 0 or more, or -errno. */
 static int change(struct run *run,
 		  int (*make)(struct store *, uint32_t, const struct bdf *, size_t))
 {
-	struct bdf *bdf = addresses(run->plan);
+	struct bdf *bdf = plan_addresses(run->plan);
 	int err = make(run->context->store, run->plan->domain, bdf, run->plan->devices);
 
 	free(bdf);
@@ -64,11 +54,27 @@ enum exit_status step_connect(struct run *run, const struct step *step)
 	return run_wait(run, WAIT_CONNECTED, run->plan->seconds);
 }
 
+static enum removal removal_now(struct run *run, struct backend *backend)
+{
+	struct bdf *bdf = plan_addresses(run->plan);
+	enum removal removal = REMOVAL_NO_WAY;
+
+	if (!backend_read(run->context->store, 0, run->plan->domain, backend, NULL))
+		removal = backend_removal(backend, bdf, run->plan->devices);
+	free(bdf);
+	return removal;
+}
+
+/* Who closes the device, or ends, while we are about to ask has given it up as well. */
 enum exit_status step_unplug(struct run *run, const struct step *step)
 {
 	int err = change(run, backend_unplug);
+	struct backend backend;
+	enum removal removal = err == -EBUSY ? removal_now(run, &backend) : REMOVAL_NO_WAY;
 
-	return err < 0 ? failed(run, "unplug the devices from", err) : EXIT_DONE;
+	if (err >= 0 || removal == REMOVAL_WITHDRAW || removal == REMOVAL_NOTHING)
+		return EXIT_DONE;
+	return failed(run, "unplug the devices from", err);
 }
 
 enum exit_status step_replug(struct run *run, const struct step *step)
@@ -93,7 +99,7 @@ enum exit_status step_withdraw(struct run *run, const struct step *step)
 /* Would the whole device go? Then the guest need not agree. */
 static bool all_leave(struct run *run)
 {
-	struct bdf *bdf = addresses(run->plan);
+	struct bdf *bdf = plan_addresses(run->plan);
 	struct backend backend;
 	size_t i, there = 0;
 	bool all = !backend_read(run->context->store, 0, run->plan->domain, &backend, NULL);
@@ -126,17 +132,6 @@ enum exit_status step_release(struct run *run, const struct step *step)
 }
 
 /* ---- taking back what was offered ---- */
-
-static enum removal removal_now(struct run *run, struct backend *backend)
-{
-	struct bdf *bdf = addresses(run->plan);
-	enum removal removal = REMOVAL_NO_WAY;
-
-	if (!backend_read(run->context->store, 0, run->plan->domain, backend, NULL))
-		removal = backend_removal(backend, bdf, run->plan->devices);
-	free(bdf);
-	return removal;
-}
 
 /* Offered to a guest that has not looked yet: withdrawing makes it as if nothing had been. */
 static bool not_looked_at(const struct run *run, const struct backend *backend)

@@ -244,11 +244,66 @@ static void interrupt_each_detach(void)
 		}
 }
 
+/* Where in the log of what had an effect; the last such line. */
+static size_t logged(const char *what)
+{
+	const char *at, *last = NULL;
+
+	for (at = world_log; (at = strstr(at, what)); at++)
+		last = at;
+	ck_assert_msg(last, "no \"%s\" in:\n%s", what, world_log);
+	return (size_t)(last - world_log);
+}
+
+/* What the guest may have set going stops before the next owner's memory is what it reaches. */
+static void stopped_first(void)
+{
+	struct world_device *device;
+	int iommu;
+
+	for (iommu = 0; iommu < 2; iommu++) {
+		make(&settings[iommu]);
+		device = world_device("0000:00:06.0");
+		world_add_messages(device);
+		world_domain(1)->guest = GUEST_ABSENT;
+		*world_log = '\0';
+		expect(EXIT_TIMEOUT, iommu ? "attach --timeout=1 1 00:06.0"
+					   : "attach --timeout=1 --no-iommu 1 00:06.0");
+		ck_assert_uint_eq(device->config[0x04], 0);
+		ck_assert_uint_eq(device->config[WORLD_MSI + 2], 0);
+		ck_assert_uint_eq(device->config[WORLD_MSIX + 3], 0);
+		ck_assert_uint_eq(device->resets, 2);
+		ck_assert_uint_lt(logged("deny"), logged("config"));
+		ck_assert_uint_lt(logged("config"), logged("reset"));
+		if (iommu)
+			ck_assert_uint_lt(logged("reset"), logged("deassign"));
+	}
+}
+
+/* What cannot be stopped is not forgotten. */
+static void cannot_be_stopped(void)
+{
+	struct world_device *device;
+
+	make(&settings[1]);
+	device = world_device("0000:00:06.0");
+	world_domain(1)->guest = GUEST_ABSENT;
+	device->resets_max = 1;
+	expect(EXIT_LEFTOVER, "attach --timeout=1 1 00:06.0");
+	ck_assert_ptr_nonnull(world_node("/tool/xenpci/0000-00-06-0/stage"));
+	ck_assert_uint_eq(device->owner, HV_DOMID_IO);
+	device->resets_max = 0;
+	expect(EXIT_DONE, "detach 1 00:06.0");
+	ck_assert_ptr_null(world_node("/tool/xenpci"));
+}
+
 static const struct unit_case cases[] = {
 	{"what is attached and detached leaves the host as it was", there_and_back},
 	{"a device's permissions, PIRQ and nodes are all that is granted", grants_of_one},
 	{"XSA-285 386 399 400 449 460: an attach of which any call fails leaves nothing",
 	 fail_each_attach},
+	{"XSA-302 306: an attach that is undone stops the device first", stopped_first},
+	{"a device that an undone attach cannot stop stays noted", cannot_be_stopped},
 	{"an attach that is interrupted at any call leaves nothing", interrupt_each_attach},
 	{"an attach that is killed at any call is cleaned up by detach", kill_each_attach},
 	{"a detach that is killed at any call is finished by detach", kill_each_detach},

@@ -251,7 +251,7 @@ int files_write(struct files *handle, const char *path, const void *data, size_t
 	if (device) {
 		device->resets++;
 		world_note("reset", device->bdf);
-		return device->no_reset ? -ENOTTY : 0;
+		return device->resets_max && device->resets > device->resets_max ? -ENOTTY : 0;
 	}
 	device = attribute(path, "config");
 	if (device && (size_t)offset + size <= sizeof(device->config)) {

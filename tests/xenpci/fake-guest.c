@@ -9,6 +9,9 @@
 #include "world.h"
 #include "xenpci/domain/backend.h"
 
+#define CAP_MSI 0x05
+#define CAP_MSIX 0x11
+
 static const char *back(uint32_t domain, const char *key)
 {
 	static char path[128];
@@ -56,6 +59,25 @@ static const char *numbered(const char *name, int i)
 	return key;
 }
 
+void world_add_messages(struct world_device *device)
+{
+	device->config[0x06] = 0x10; /* there are capabilities */
+	device->config[0x34] = WORLD_MSI;
+	device->config[WORLD_MSI] = CAP_MSI;
+	device->config[WORLD_MSI + 1] = WORLD_MSIX;
+	device->config[WORLD_MSIX] = CAP_MSIX;
+}
+
+/* Its driver in the guest makes it a bus master and turns its messages on; a reset ends both. */
+static void drive(struct world_device *device, bool on)
+{
+	device->config[0x04] = on ? 0x04 : 0;
+	if (device->config[WORLD_MSI] != CAP_MSI)
+		return;
+	device->config[WORLD_MSI + 2] = on ? 0x01 : 0;
+	device->config[WORLD_MSIX + 3] = on ? 0x80 : 0;
+}
+
 /* False if pciback does not have the device, or a guest has it already. */
 static bool export_function(uint32_t domain, int i)
 {
@@ -66,7 +88,7 @@ static bool export_function(uint32_t domain, int i)
 	if (!device || strcmp(device->driver, "pciback") != 0 || device->exported)
 		return false;
 	device->exported = true;
-	device->config[4] = 4; /* the guest's driver makes it a bus master */
+	drive(device, true);
 	snprintf(vdev, sizeof(vdev), "0000:00:%02x.00", i);
 	world_put_node(back(domain, numbered("vdev", i)), vdev);
 	put_number(back(domain, numbered("state", i)), XenbusStateInitialised);
@@ -81,7 +103,7 @@ static bool release_function(uint32_t domain, int i)
 	if (!device || !device->exported)
 		return false;
 	device->exported = false;
-	device->config[4] = 0; /* pciback resets it */
+	drive(device, false);
 	return true;
 }
 
@@ -205,7 +227,7 @@ void guest_forget(void)
 	for (i = 0; i < world.devices; i++)
 		if (!listed[i] && world.device[i].exported) {
 			world.device[i].exported = false;
-			world.device[i].config[4] = 0;
+			drive(&world.device[i], false);
 		}
 }
 

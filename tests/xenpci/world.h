@@ -42,8 +42,8 @@ struct world_device {
 	uint32_t owner; /* of its IOMMU context: 0, a domain, HV_DOMID_IO */
 	bool exported;	/* pciback has it in some guest's hands */
 	unsigned int resets;
-	bool no_reset; /* there is no file for it */
-	bool refused;  /* by all drivers but pciback */
+	unsigned int resets_max; /* so many work; 0: all */
+	bool refused;		 /* by all drivers but pciback */
 	uint8_t config[256];
 };
 
@@ -81,6 +81,10 @@ struct world_device *world_device(const char *bdf);
  */
 struct world_device *world_add_device(const char *bdf, const char *driver, const char *resource,
 				      unsigned int gsi);
+/* MSI and MSI-X: a guest's driver turns on whatever there is. */
+#define WORLD_MSI 0x40
+#define WORLD_MSIX 0x50
+void world_add_messages(struct world_device *device);
 void world_add_domain(uint32_t id, const char *name, bool pv, bool passthrough);
 
 /* Everything that xenpci may change, as text, to be freed. */

@@ -2,7 +2,7 @@
 /*
  * The plan of an attach. First everything is looked at and refused where it must be, with all
  * reasons at once; then steps are laid down in the order in which it is safe to take them: the
- * device is reset and assigned before the domain may touch it, and the guest is told last.
+ * device is stopped, reset and assigned before the domain may touch it, and the guest is told last.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -22,6 +22,7 @@ static void add_wish(const struct situation *situation, const struct wish *wishe
 		return;
 	planned = plan_add_device(plan, device->bdf);
 	planned->wish = wish->backend;
+	planned->resets = !wish->no_reset && *device->reset_method;
 	planned->record = (struct record){
 		.bdf = device->bdf,
 		.stage = RECORD_ATTACHING,
@@ -41,14 +42,14 @@ static void add_wish(const struct situation *situation, const struct wish *wishe
 			     BDF_STR(device->bdf));
 }
 
-static void add_device_steps(struct plan *plan, size_t index, const struct wish *wish,
-			     const struct device *device)
+static void add_device_steps(struct plan *plan, size_t index, const struct device *device)
 {
 	const struct plan_device *planned = &plan->device[index];
 	const struct grants grants = grants_of_device(device);
 	size_t i;
 
-	if (!wish->no_reset && *device->reset_method)
+	plan_add_step(plan, STEP_STILL, index);
+	if (planned->resets)
 		plan_add_step(plan, STEP_RESET, index);
 	if (planned->record.iommu)
 		plan_add_step(plan, STEP_ASSIGN, index);
@@ -73,8 +74,7 @@ static enum exit_status keep_others(const struct situation *situation, struct pl
 	return status;
 }
 
-static void add_steps(const struct situation *situation, const struct wish *wish, size_t count,
-		      struct plan *plan)
+static void add_steps(const struct situation *situation, struct plan *plan)
 {
 	size_t i;
 
@@ -82,8 +82,7 @@ static void add_steps(const struct situation *situation, const struct wish *wish
 		return;
 	plan_add_step(plan, STEP_NOTE, 0);
 	for (i = 0; i < plan->devices; i++)
-		add_device_steps(plan, i, wish_find(wish, count, plan->device[i].bdf),
-				 devices_find(&situation->devices, plan->device[i].bdf));
+		add_device_steps(plan, i, devices_find(&situation->devices, plan->device[i].bdf));
 	plan_add_step(plan, STEP_PUBLISH, 0);
 	plan_add_step(plan, STEP_CONNECT, 0);
 	plan_add_step(plan, STEP_SETTLE, 0);
@@ -115,6 +114,6 @@ enum exit_status plan_attach(const struct situation *situation, const struct wis
 	if (!status)
 		status = keep_others(situation, plan, report);
 	if (!status)
-		add_steps(situation, wish, count, plan);
+		add_steps(situation, plan);
 	return status;
 }

@@ -69,6 +69,7 @@ static const struct {
 	bool about_all;
 } kinds[STEP_KINDS] = {
 	[STEP_NOTE] = {"note", "note in xenstore what is about to be granted", true},
+	[STEP_STILL] = {"still", "stop DMA", false},
 	[STEP_RESET] = {"reset", "reset", false},
 	[STEP_ASSIGN] = {"assign", "put into the domain's IOMMU context", false},
 	[STEP_MAP_LINE] = {"map-line", "make a PIRQ for", false},

@@ -15,6 +15,7 @@
 enum step_kind {
 	/* attach */
 	STEP_NOTE,	 /* write record and owner */
+	STEP_STILL,	 /* no DMA while it changes hands, nor when it is undone */
 	STEP_RESET,	 /* the device forgets what it was told before */
 	STEP_ASSIGN,	 /* into the domain's IOMMU context */
 	STEP_MAP_LINE,	 /* the PIRQ of its line exists in the domain */
@@ -60,6 +61,7 @@ struct step {
 struct plan_device {
 	struct bdf bdf;
 	struct backend_wish wish;
+	bool resets;	      /* attach: before, and when it is undone */
 	struct record record; /* as it will be written */
 	bool was_recorded;    /* a record is there: undo puts `before` back */
 	struct record before;
@@ -68,6 +70,7 @@ struct plan_device {
 	uint32_t id;	       /* assignable: vendor << 16 | device */
 	char *driver_note;     /* run: libxl's note before it was changed, NULL for none */
 	bool astray;	       /* run: a step about it could not be undone */
+	bool stopped;	       /* run: an undo has made it quiet already */
 	struct grants revoked; /* run: what has been taken back */
 	struct grants kept;    /* what others of the domain hold too: stays */
 };

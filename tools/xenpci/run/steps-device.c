@@ -12,6 +12,11 @@
 
 #define COMMAND 4
 #define COMMAND_MASTER 0x0004
+#define CAP_MSI 0x05
+#define CAP_MSIX 0x11
+#define MESSAGE_CONTROL 2 /* within either */
+#define MSI_ON 0x0001
+#define MSIX_ON 0x8000
 
 static enum exit_status failed(struct run *run, struct bdf bdf, const char *what, int err)
 {
@@ -33,28 +38,80 @@ enum exit_status step_reset(struct run *run, const struct step *step)
 			    BDF_STR(bdf), strerror(-err), BDF_STR(bdf));
 }
 
-/* Whoever owned it may still have DMA under way: nothing of it may land after this. */
+static int write_config(struct run *run, struct bdf bdf, unsigned int offset, uint16_t value)
+{
+	char *path = text_format("sys/bus/pci/devices/%s/config", BDF_STR(bdf));
+	int err = files_write(run->context->files, path, &value, sizeof(value), offset);
+
+	free(path);
+	return err;
+}
+
+static int read_config(struct run *run, struct device *device)
+{
+	char *path = text_format("sys/bus/pci/devices/%s/config", BDF_STR(device->bdf));
+	char buffer[CONFIG_SIZE + 1];
+	ssize_t got = files_read(run->context->files, path, buffer, sizeof(buffer));
+
+	free(path);
+	if (got < CONFIG_HEADER)
+		return got < 0 ? (int)got : -EIO;
+	device->config_size = (size_t)got;
+	memcpy(device->config, buffer, (size_t)got);
+	return 0;
+}
+
+/* Turn bits off in a 16-bit register, if some are on. */
+static int turn_off(struct run *run, const struct device *device, unsigned int offset,
+		    uint16_t bits)
+{
+	uint16_t value;
+
+	if (offset + sizeof(value) > device->config_size)
+		return 0;
+	memcpy(&value, device->config + offset, sizeof(value));
+	if (!(value & bits))
+		return 0;
+	return write_config(run, device->bdf, offset, value & (uint16_t)~bits);
+}
+
+/*
+ * Whoever owned it may still have DMA under way, and messages are writes too: nothing of it may
+ * land after this. Bus mastering first, which ends both.
+ */
 enum exit_status step_quiet(struct run *run, const struct step *step)
 {
-	struct bdf bdf = run->plan->device[step->device].bdf;
-	char *path = text_format("sys/bus/pci/devices/%s/config", BDF_STR(bdf));
-	char header[COMMAND + 3];
-	uint16_t command;
-	ssize_t got = files_read(run->context->files, path, header, sizeof(header));
-	int err = 0;
+	struct device device = {.bdf = run->plan->device[step->device].bdf};
+	static const uint8_t gone[4] = {0xff, 0xff, 0xff, 0xff};
+	unsigned int msi, msix;
+	int err = read_config(run, &device);
 
-	if (got < COMMAND + 2) {
-		err = got < 0 ? (int)got : -EIO;
-	} else {
-		memcpy(&command, header + COMMAND, sizeof(command));
-		if (command != 0xffff && command & COMMAND_MASTER) {
-			command &= (uint16_t)~COMMAND_MASTER;
-			err = files_write(run->context->files, path, &command, sizeof(command),
-					  COMMAND);
-		}
-	}
-	free(path);
-	return err ? failed(run, bdf, "stopping DMA", err) : EXIT_DONE;
+	if (!err && !memcmp(device.config, gone, sizeof(gone)))
+		return EXIT_DONE; /* answers nothing, so it does nothing either */
+	msi = device_capability(&device, CAP_MSI);
+	msix = device_capability(&device, CAP_MSIX);
+	if (!err)
+		err = turn_off(run, &device, COMMAND, COMMAND_MASTER);
+	if (!err && msi)
+		err = turn_off(run, &device, msi + MESSAGE_CONTROL, MSI_ON);
+	if (!err && msix)
+		err = turn_off(run, &device, msix + MESSAGE_CONTROL, MSIX_ON);
+	return err ? failed(run, device.bdf, "stopping DMA", err) : EXIT_DONE;
+}
+
+/* Once is enough, although two steps of an attach are undone by it. */
+enum exit_status step_stop(struct run *run, const struct step *step)
+{
+	struct plan_device *device = &run->plan->device[step->device];
+	enum exit_status status;
+
+	if (device->stopped)
+		return EXIT_DONE;
+	status = step_quiet(run, step);
+	if (!status && device->resets)
+		status = step_reset(run, step);
+	device->stopped = !status;
+	return status;
 }
 
 enum exit_status step_permissive(struct run *run, const struct step *step)

@@ -49,6 +49,14 @@ enum exit_status step_deassign(struct run *run, const struct step *step)
 	return failed(run, step, "deassign_device", err);
 }
 
+/* What the guest may have set going ends while the device still reaches its memory only. */
+enum exit_status step_unassign(struct run *run, const struct step *step)
+{
+	enum exit_status status = step_stop(run, step), deassigned = step_deassign(run, step);
+
+	return status ? status : deassigned;
+}
+
 enum exit_status step_quarantine(struct run *run, const struct step *step)
 {
 	struct bdf bdf = run->plan->device[step->device].bdf;

@@ -10,8 +10,9 @@ static const struct {
 	enum exit_status (*undo)(struct run *run, const struct step *step);
 } functions[STEP_KINDS] = {
 	[STEP_NOTE] = {step_note, step_unnote},
+	[STEP_STILL] = {step_quiet, step_stop},
 	[STEP_RESET] = {step_reset, NULL},
-	[STEP_ASSIGN] = {step_assign, step_deassign},
+	[STEP_ASSIGN] = {step_assign, step_unassign},
 	[STEP_MAP_LINE] = {step_map_line, step_unmap_line},
 	[STEP_ALLOW] = {step_allow, step_deny},
 	[STEP_PERMISSIVE] = {step_permissive, step_rebind},

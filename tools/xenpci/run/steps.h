@@ -10,6 +10,7 @@
 
 enum exit_status step_reset(struct run *run, const struct step *step);
 enum exit_status step_quiet(struct run *run, const struct step *step);
+enum exit_status step_stop(struct run *run, const struct step *step);
 enum exit_status step_permissive(struct run *run, const struct step *step);
 enum exit_status step_rebind(struct run *run, const struct step *step);
 
@@ -28,6 +29,7 @@ enum exit_status step_unpersist(struct run *run, const struct step *step);
 enum exit_status step_quarantine(struct run *run, const struct step *step);
 enum exit_status step_unquarantine(struct run *run, const struct step *step);
 enum exit_status step_assign(struct run *run, const struct step *step);
+enum exit_status step_unassign(struct run *run, const struct step *step);
 enum exit_status step_deassign(struct run *run, const struct step *step);
 enum exit_status step_map_line(struct run *run, const struct step *step);
 enum exit_status step_unmap_line(struct run *run, const struct step *step);

@@ -5,7 +5,7 @@
 # touch the host, which the tests replace by fakes of their own.
 
 xenpci_in = $(patsubst %,tools/xenpci/$(1)/%.c,$(2))
-XENPCI_CORE := $(call xenpci_in,base,bdf number memory finding) \
+XENPCI_CORE := $(call xenpci_in,base,bdf number memory text finding) \
 	$(call xenpci_in,seam,context) \
 	$(call xenpci_in,host,device capability names pciback policy owner use) \
 	$(call xenpci_in,domain,backend backend-change grants record situation) \

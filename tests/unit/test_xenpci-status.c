@@ -42,6 +42,40 @@ static void as_json(void)
 	json_decref(json);
 }
 
+/* What others wrote steers no terminal and breaks no document. */
+static void hostile_texts(void)
+{
+	static const char *const lines[] = {"status", "list", "explain 00:06.0", "check 00:06.0",
+					    "map 1"};
+	char line[64];
+	const char *at;
+	json_t *json;
+	size_t i;
+
+	world_make();
+	expect(EXIT_DONE, "attach --no-iommu 1 00:06.0");
+	world_put_node("/local/domain/1/name", "g\x1b[2J\xff\n\xc2\x9b");
+	world_put_node("/local/domain/1/vm", "/vm/\xff");
+	world_put_node("/local/domain/0/backend/pci/1/0/vdev-0", "\x1b[1m\xe9");
+	world_put_file("sys/bus/pci/devices/0000:00:06.0/reset_method", "flr \x1b\xff\n");
+	world_put_file("sys/bus/pci/devices/0000:00:07.0/reset_method", "\x7f\n");
+	strcpy(world_device("0000:00:07.0")->driver, "\x1b]0;\xff");
+	for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		world_run(lines[i]);
+		ck_assert_str_ne(world_output, "");
+		for (at = world_output; *at; at++)
+			ck_assert_msg(*at == '\n' || (*at >= ' ' && *at <= '~'), "%s: %#x in\n%s",
+				      lines[i], (unsigned char)*at, world_output);
+		snprintf(line, sizeof(line), "%.*s --json%s", (int)strcspn(lines[i], " "), lines[i],
+			 lines[i] + strcspn(lines[i], " "));
+		world_run(line);
+		json = json_loads(world_output, JSON_DISABLE_EOF_CHECK, NULL);
+		ck_assert_msg(json && json_array_size(json) + json_object_size(json), "%s:\n%s",
+			      line, world_output);
+		json_decref(json);
+	}
+}
+
 /* Is anything other than at the start, or than when all is attached? Then it must be named. */
 static void killed(const char *before, const char *line)
 {
@@ -283,6 +317,7 @@ static void malformed_record(void)
 static const struct unit_case cases[] = {
 	{"what is well is shown and no problem", all_well},
 	{"status as JSON", as_json},
+	{"hostile names and values steer no terminal and break no JSON", hostile_texts},
 	{"what an attach leaves that is killed at any call is named", killed_attach},
 	{"what a detach leaves that is killed at any call is named", killed_detach},
 	{"what a living xenpci works on is no leftover", under_way},

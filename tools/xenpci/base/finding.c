@@ -10,16 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include "memory.h"
+#include "text.h"
 
 #define TEXT_MAX 1024
-
-/* What came in by an argument must not steer a terminal, nor be no UTF-8: JSON would refuse it. */
-static void clean(char *text)
-{
-	for (; *text; text++)
-		if ((signed char)*text < ' ' || *text == 0x7f)
-			*text = '?';
-}
 
 /* At as many separators as the format has. */
 static void split(char *text, const char *format, char *parts[3])
@@ -59,7 +52,7 @@ static void add(struct report *report, struct finding finding, const char *forma
 	char *parts[3];
 
 	vsnprintf(text, sizeof(text), format, args);
-	clean(text);
+	text_clean(text);
 	split(text, format, parts);
 	if (is_known(report, finding.id, parts))
 		return;

@@ -10,6 +10,7 @@
 #include <string.h>
 #include "base/memory.h"
 #include "base/number.h"
+#include "base/text.h"
 
 char *backend_path(uint32_t domain, const char *key)
 {
@@ -107,7 +108,7 @@ static void read_function(struct reader *reader, unsigned int index,
 	value = read_key(reader, vdev, false);
 	function->exported = value;
 	if (value && strlen(value) < sizeof(function->vdev))
-		memcpy(function->vdev, value, strlen(value) + 1);
+		memcpy(function->vdev, text_clean(value), strlen(value) + 1);
 	free(value);
 	value = read_key(reader, opts, false);
 	function->permissive = value && strstr(value, "permissive=1");

@@ -26,7 +26,7 @@ struct backend_function {
 	unsigned int vdevfn; /* wished-for place in the guest, 0: any */
 	bool permissive;
 	bool exported; /* there is a vdev-N */
-	char vdev[16]; /* its text; "" if it is not exported or longer than any address */
+	char vdev[16]; /* text_clean(); "" if it is not exported or longer than any address */
 };
 
 struct backend {

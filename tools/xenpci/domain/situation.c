@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/memory.h"
+#include "base/text.h"
 
 static enum exit_status xenstore_error(struct report *report, const char *path, int err)
 {
@@ -51,7 +52,7 @@ static enum exit_status read_domain(struct context *context, struct situation *s
 				    "cannot ask about domain %u|%s|", situation->domain,
 				    strerror(-err));
 	situation->exists = !err;
-	situation->name = domain_key(context->store, situation->domain, "name");
+	situation->name = text_clean(domain_key(context->store, situation->domain, "name"));
 	read_uuid(context->store, situation->domain, situation->uuid);
 	err = backend_read(context->store, 0, situation->domain, &situation->backend, &path);
 	if (err)

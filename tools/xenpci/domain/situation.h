@@ -28,7 +28,7 @@ struct situation {
 	uint32_t domain;
 	bool exists;		/* as a domain of the hypervisor */
 	struct hv_domain info;	/* if it exists */
-	char *name;		/* "" if it has none */
+	char *name;		/* text_clean(); "" if it has none */
 	char uuid[RECORD_UUID]; /* "" if it is not known */
 	struct backend backend; /* of the domain */
 };

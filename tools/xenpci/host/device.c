@@ -10,6 +10,7 @@
 #include <string.h>
 #include "base/memory.h"
 #include "base/number.h"
+#include "base/text.h"
 
 #define DEVICES "sys/bus/pci/devices"
 
@@ -197,6 +198,7 @@ static enum exit_status read_driver(const struct reader *reader, struct device *
 		return nonsense(reader, "driver", text);
 	if (!status)
 		memcpy(device->driver, name, strlen(name) + 1);
+	text_clean(device->driver);
 	return status;
 }
 
@@ -266,6 +268,7 @@ enum exit_status device_read(struct files *files, struct bdf bdf, struct device 
 	if (status)
 		return status;
 	device->reset_method[strcspn(device->reset_method, "\n")] = '\0';
+	text_clean(device->reset_method);
 	read_config(&reader, device);
 	forget_message(device);
 	device->is_bridge =

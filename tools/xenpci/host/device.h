@@ -41,7 +41,7 @@ struct device {
 	unsigned int pin; /* 1 to 4 for INTA to INTD, 0: none */
 	struct region region[DEVICE_REGIONS];
 	struct region window[DEVICE_WINDOWS]; /* of a bridge */
-	char driver[64];		      /* "" if none */
+	char driver[64];		      /* text_clean(); "" if none */
 	char reset_method[64];		      /* "flr pm bus" and so on; "" if there is none */
 	bool has_bridge;		      /* not on a root bus */
 	struct bdf bridge;		      /* directly above, if has_bridge */

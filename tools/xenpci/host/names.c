@@ -7,6 +7,7 @@
 
 #include <pci/pci.h>
 #include <stdio.h>
+#include "base/text.h"
 
 static struct pci_access *base;
 
@@ -34,7 +35,7 @@ const char *names_device(const struct device *device, char *buffer, size_t size)
 			PCI_LOOKUP_VENDOR | PCI_LOOKUP_DEVICE | PCI_LOOKUP_NO_HWDB, device->vendor,
 			device->device);
 	snprintf(buffer, size, "%s", long_enough);
-	return buffer;
+	return text_clean(buffer);
 }
 
 const char *names_class(const struct device *device, char *buffer, size_t size)
@@ -44,7 +45,7 @@ const char *names_class(const struct device *device, char *buffer, size_t size)
 	pci_lookup_name(data_base(), long_enough, sizeof(long_enough),
 			PCI_LOOKUP_CLASS | PCI_LOOKUP_NO_HWDB, (int)(device->class >> 8));
 	snprintf(buffer, size, "%s", long_enough);
-	return buffer;
+	return text_clean(buffer);
 }
 
 void names_close(void)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/memory.h"
+#include "base/text.h"
 
 #define PAGE_BITS 12
 #define ADDRESS_END (1ULL << 52) /* of what x86 can address */
@@ -27,12 +28,8 @@ const char *const map_kind_what[MAP_KINDS] = {
 
 void map_set_name(struct map *map, const char *name)
 {
-	size_t i;
-
 	snprintf(map->name, sizeof(map->name), "%s", name);
-	for (i = 0; map->name[i]; i++)
-		if (map->name[i] < ' ' || map->name[i] > '~')
-			map->name[i] = '?';
+	text_clean(map->name);
 }
 
 /* ---- devices ---- */

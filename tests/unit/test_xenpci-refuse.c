@@ -238,6 +238,36 @@ static void conflicts(void)
 
 /* ---- rows ---- */
 
+/* Numbers that sysfs has where there is no line are granted to nobody. */
+static void no_line(void)
+{
+	static const struct {
+		const char *irq;
+		bool pin;
+		const char *words;
+	} row[] = {
+		{"255\n", true, "nothing is connected to: sysfs: irq 255"},
+		{"65536\n", true, "nothing is connected to: sysfs: irq 65536"},
+		{"4294967295\n", true, "nothing is connected to: sysfs: irq 4294967295"},
+		{"22\n", false, "has no interrupt line: it has no pin"},
+		{"0\n", true, ""},
+		{"0\n", false, ""},
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		world_make();
+		world_put_file("sys/bus/pci/devices/0000:00:07.0/resource", "");
+		world_put_file("sys/bus/pci/devices/0000:00:07.0/irq", row[i].irq);
+		world_device("0000:00:07.0")->config[0x3d] = row[i].pin;
+		expect(EXIT_DONE, "attach --no-iommu 1 00:07.0");
+		expect_said(row[i].words);
+		ck_assert_uint_eq(world_domain(1)->grants.count, 0);
+		ck_assert_uint_eq(world_domain(1)->pirqs, 0);
+		expect(EXIT_DONE, "detach 1 00:07.0");
+	}
+}
+
 static void wide_bars(void)
 {
 	static const struct {
@@ -314,6 +344,7 @@ static const struct unit_case cases[] = {
 	{"XSA-61: without an IOMMU only where it is asked for", no_iommu},
 	{"XSA-461: a shared line or page is refused", shared},
 	{"XSA-461: what two devices of a domain share goes with the last", shared_in_domain},
+	{"a number where no line is connected is granted to nobody", no_line},
 	{"XSA-476: 64-bit BARs are whole; what was granted is revoked", wide_bars},
 	{"XSA-476: a BAR that moved is revoked where it was", moved_bar},
 	{"XSA-302 306: DMA is off and the device reset before it goes on", quiet_first},

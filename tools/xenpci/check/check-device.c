@@ -144,11 +144,6 @@ static void check_msix_table(const struct device *device, struct report *report)
 		       BDF_STR(device->bdf), table & 7, table & ~7u, end - 1);
 }
 
-static bool has_line(const struct device *device)
-{
-	return device->gsi && device->gsi != 255 && (device->pin || !device->config_size);
-}
-
 void check_interrupts(const struct facts *facts, struct report *report)
 {
 	const struct device *device = facts->device;
@@ -157,7 +152,7 @@ void check_interrupts(const struct facts *facts, struct report *report)
 
 	if (msix)
 		check_msix_table(device, report);
-	if (!has_line(device) && !msi && !msix) {
+	if (!device->gsi && !msi && !msix) {
 		report_note(report, "no-interrupt",
 			    "%s does not interrupt|it has no line, no MSI and no MSI-X|", name);
 		return;
@@ -176,7 +171,7 @@ void check_interrupts(const struct facts *facts, struct report *report)
 				    name);
 		return;
 	}
-	if (!has_line(device))
+	if (!device->gsi)
 		report_error(
 			report, EXIT_REFUSED, "no-line",
 			"%s cannot interrupt in a guest on this host|it has only MSI, which Xen "

@@ -24,6 +24,8 @@
 #define CAP_MSI 0x05
 #define MSI_ON 0x01
 
+#define LINE_NOT_CONNECTED 255
+
 #define LINES_MAX 17
 #define LINES_IOV 6
 #define LINES_OF_BRIDGE (DEVICE_REGIONS + LINES_IOV + DEVICE_WINDOWS)
@@ -242,6 +244,16 @@ static void forget_message(struct device *device)
 		device->gsi = 0;
 }
 
+/* Firmware leaves 255 where nothing is connected, and a device without a pin has no line. */
+static void forget_no_line(struct device *device)
+{
+	if (device->gsi != LINE_NOT_CONNECTED && device->gsi <= DEVICE_GSI_MAX &&
+	    (device->pin || !device->config_size))
+		return;
+	device->no_line = device->gsi;
+	device->gsi = 0;
+}
+
 enum exit_status device_read(struct files *files, struct bdf bdf, struct device *device,
 			     struct report *report)
 {
@@ -271,6 +283,7 @@ enum exit_status device_read(struct files *files, struct bdf bdf, struct device 
 	text_clean(device->reset_method);
 	read_config(&reader, device);
 	forget_message(device);
+	forget_no_line(device);
 	device->is_bridge =
 		device->class >> 16 == 6 || (device->config_size && (device->config[0x0e] & 0x7f));
 	return EXIT_DONE;

@@ -16,6 +16,7 @@
 
 #define DEVICE_REGIONS 7 /* six BARs and the expansion ROM */
 #define DEVICE_ROM 6
+#define DEVICE_GSI_MAX 0xffffu
 #define DEVICE_WINDOWS 4 /* a bridge's: I/O, memory, prefetchable, subtractive */
 #define CONFIG_SIZE 4096
 #define CONFIG_HEADER 64
@@ -38,6 +39,7 @@ struct device {
 	uint32_t class;				     /* 24 bits: base, sub, interface */
 	bool is_bridge;				     /* by class (06xx) or header type */
 	uint32_t gsi;	  /* of INTx, as Linux routes it; 0: none, or not to be seen for MSI */
+	uint32_t no_line; /* what sysfs has in its place, if that can be no line; else 0 */
 	unsigned int pin; /* 1 to 4 for INTA to INTD, 0: none */
 	struct region region[DEVICE_REGIONS];
 	struct region window[DEVICE_WINDOWS]; /* of a bridge */

@@ -155,6 +155,22 @@ static void judge_sharing(const struct judge *judge, const struct device *other)
 			judge->address, BDF_STR(other->bdf), frame, judge->address);
 }
 
+static void judge_line(const struct judge *judge)
+{
+	const struct device *device = judge->device;
+
+	if (device->no_line && (device->pin || !device->config_size))
+		report_warning(judge->report, "line",
+			       "%s has an interrupt pin that nothing is connected to|sysfs: irq "
+			       "%" PRIu32 "|it can only use MSI, which takes an IOMMU",
+			       judge->address, device->no_line);
+	else if (device->no_line)
+		report_note(judge->report, "line",
+			    "%s has no interrupt line|it has no pin, whatever sysfs means by irq "
+			    "%" PRIu32 "|",
+			    judge->address, device->no_line);
+}
+
 static void judge_itself(const struct judge *judge)
 {
 	const struct devices *devices = &judge->situation->devices;
@@ -176,6 +192,7 @@ static void judge_itself(const struct judge *judge)
 			       "%s cannot be reset|sysfs names no method: the guest gets it as it "
 			       "was left|",
 			       judge->address);
+	judge_line(judge);
 	for (i = 0; i < devices->count; i++)
 		judge_sharing(judge, &devices->device[i]);
 }

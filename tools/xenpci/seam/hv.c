@@ -6,6 +6,7 @@
 #include "hv.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include "hv-private.h"
 #include "base/memory.h"
@@ -92,9 +93,12 @@ int hv_irq(struct hv *hv, uint32_t domain, uint32_t pirq, bool allow)
 
 int hv_map_gsi(struct hv *hv, uint32_t domain, uint32_t gsi, uint32_t *pirq)
 {
-	int number = (int)gsi;
-	int err = hv_result(xc_physdev_map_pirq(hv->xc, domain, (int)gsi, &number));
+	int number = (int)gsi, err;
 
+	/* A negative number would ask for any PIRQ that is free. */
+	if (gsi > INT_MAX)
+		return -EINVAL;
+	err = hv_result(xc_physdev_map_pirq(hv->xc, domain, number, &number));
 	if (!err)
 		*pirq = (uint32_t)number;
 	return err;

@@ -4,6 +4,7 @@
  * stays visible and can be finished.
  */
 #include <string.h>
+#include <xen/io/xenbus.h>
 
 #include "unit.h"
 #include "xenpci/expect.h"
@@ -131,10 +132,162 @@ static void closes_meanwhile(void)
 	expect_same(before, "closed, two", 0);
 }
 
+/* Nobody cleans up yet: but who is dead is not waited for. */
+static void domain_dies(void)
+{
+	world_domain(1)->dying = true;
+}
+
+static void dies_meanwhile(void)
+{
+	char *before = attached(false);
+
+	world_domain(1)->guest = GUEST_SLEEPS;
+	world.meanwhile = domain_dies;
+	expect(EXIT_DONE, "detach 1 00:06.0");
+	ck_assert_uint_lt(world.clock, 1005000);
+	expect_same(before, "dying", 0);
+}
+
+/* ---- force ---- */
+
+/* Two seconds of waiting are the limit, and a few are taken by the rest. */
+static void force(char *before, const char *when, unsigned long call)
+{
+	uint64_t start = world.clock;
+	enum exit_status status = world_run("detach --force --timeout=2 1 00:06.0");
+
+	ck_assert_msg(status == EXIT_DONE, "%s, %lu: ended with %d:\n%s", when, call, status,
+		      world_output);
+	ck_assert_uint_lt(world.clock - start, 5000);
+	expect_same(before, when, call);
+}
+
+static void force_any_guest(void)
+{
+	static const enum guest_mode mode[] = {GUEST_WORKS,    GUEST_ABSENT,  GUEST_SLEEPS,
+					       GUEST_LEAVES,   GUEST_FLIPS,   GUEST_STALLS,
+					       GUEST_TWITCHES, GUEST_CHATTERS};
+	char *before;
+	size_t i;
+	int by_xl;
+
+	for (i = 0; i < sizeof(mode) / sizeof(mode[0]); i++)
+		for (by_xl = 0; by_xl < 2; by_xl++) {
+			before = attached(by_xl);
+			world_domain(1)->guest = mode[i];
+			force(before, "mode", i);
+		}
+}
+
+/* Whatever the two states are when it begins, and whatever they become when the guest is asked. */
+static unsigned long turn_to;
+
+static void put_states(void)
+{
+	char text[2] = {(char)('0' + turn_to / 10), '\0'};
+
+	if (!world_node(BACKEND "/state") || !world_node(FRONTEND "/state"))
+		return; /* a guest cannot make its nodes anew */
+	world_put_node(BACKEND "/state", text);
+	text[0] = (char)('0' + turn_to % 10);
+	world_put_node(FRONTEND "/state", text);
+}
+
+static void force_any_state(void)
+{
+	char *before;
+
+	for (turn_to = 10; turn_to < 100; turn_to++) {
+		if (turn_to / 10 > XenbusStateReconfigured) /* not dom0's own */
+			break;
+		before = attached(false);
+		world_domain(1)->guest = GUEST_SLEEPS;
+		put_states();
+		force(before, "at first", turn_to);
+		before = attached(false);
+		world_domain(1)->guest = GUEST_SLEEPS;
+		world.meanwhile = put_states;
+		force(before, "meanwhile", turn_to);
+	}
+}
+
+/* UNPLUG comes upon a backend that is not connected: the plan was made a moment before. */
+static void force_late(void)
+{
+	unsigned long call, calls;
+	char *before;
+
+	for (call = 1;; call++) {
+		before = attached(false);
+		world_domain(1)->guest = GUEST_SLEEPS;
+		world.calls = 0;
+		world.meanwhile_at = call;
+		world.meanwhile = put_states;
+		turn_to = 77;
+		force(before, "call", call);
+		calls = world.calls;
+		if (calls < call)
+			break;
+	}
+	ck_assert_uint_gt(call, 50);
+}
+
+static void force_storm(void)
+{
+	char *before = attached(false);
+
+	world_domain(1)->guest = GUEST_SLEEPS;
+	world.storm = true;
+	force(before, "storm", 0);
+	/* And when the guest has other devices, which stay: undone, or given up. */
+	before = attached(false);
+	expect(EXIT_DONE, "attach --no-iommu 1 00:07.0");
+	world.storm = true;
+	expect(EXIT_DONE, "detach 1 00:06.0");
+	expect(EXIT_DONE, "detach 1 00:07.0");
+	expect_same(before, "storm, two", 0);
+}
+
+/* Not at the cost of devices that nobody spoke of. */
+static void force_of_some(void)
+{
+	char *before = attached(false);
+
+	expect(EXIT_DONE, "attach --no-iommu 1 00:07.0");
+	world_domain(1)->guest = GUEST_SLEEPS;
+	refuse("detach --force --timeout=2 1 00:06.0", EXIT_TIMEOUT,
+	       "--force cannot pass the guest over");
+	expect(EXIT_DONE, "detach --force --timeout=2 1 " BOTH);
+	expect_same(before, "both", 0);
+}
+
+/* A guest may write as often as it likes: one line a second is what dom0 gets to see. */
+static void force_in_few_words(void)
+{
+	const char *at;
+	int lines = 0;
+
+	free(attached(false));
+	world_domain(1)->guest = GUEST_TWITCHES;
+	expect(EXIT_DONE, "detach --force --timeout=9 1 00:06.0");
+	for (at = world_output; (at = strstr(at, "until domain")); at++)
+		lines++;
+	ck_assert_int_le(lines, 10);
+}
+
 static const struct unit_case cases[] = {
+	{"force: no guest can prevent it", force_any_guest},
+	{"force: no pair of states can prevent it", force_any_state},
+	{"force: nor what the states become at any moment", force_late},
+	{"XSA-206: force: writes without end, which make commits fail, cannot prevent it",
+	 force_storm},
+	{"force: not if other devices of the guest would go too", force_of_some},
+	{"a guest that flips its state does not fill the log", force_in_few_words},
 	{"a detach that failed half-way is named by status and finished by detach", stays_visible},
 	{"what xl asked back in vain is named by status and finished by detach", xl_stopped},
 	{"a domain that ends while it is asked is no failure", ends_meanwhile},
+	{"a domain that is dying is not waited for", dies_meanwhile},
 	{"what xl takes away meanwhile is taken back whole", xl_is_faster},
 	{"a guest that closes its device while it is asked", closes_meanwhile},
 };

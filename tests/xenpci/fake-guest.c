@@ -194,6 +194,14 @@ static bool guest_acts(struct world_domain *domain)
 		return pcifront_acts(domain->id);
 	case GUEST_SLEEPS:
 		return fe != XenbusStateConnected && pcifront_acts(domain->id);
+	case GUEST_FLIPS:
+		put_number(front(domain->id, "state"), (fe + 1) % (XenbusStateReconfigured + 2));
+		return true;
+	case GUEST_TWITCHES:
+		put_number(front(domain->id, "state"), fe == XenbusStateConnected
+							       ? XenbusStateInitialising
+							       : XenbusStateConnected);
+		return true;
 	case GUEST_STALLS:
 		return fe != XenbusStateReconfiguring && pcifront_acts(domain->id);
 	case GUEST_LEAVES:

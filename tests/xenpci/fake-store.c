@@ -23,6 +23,7 @@ struct store {
 static struct tree tree, copy;
 static unsigned long generation, copy_generation, told;
 static uint32_t open_transaction, next_transaction = 1;
+static bool touched_guests; /* by the open transaction */
 
 static void tree_clear(struct tree *t)
 {
@@ -174,6 +175,17 @@ static struct tree *tree_of(uint32_t t)
 	return t ? &copy : &tree;
 }
 
+/* As above; and does the transaction depend on what the guest itself may write? */
+static struct tree *tree_at(uint32_t t, const char *path)
+{
+	static const char guests[] = "/local/domain/1/device/pci/0";
+
+	if (t && tree_has(&tree, guests) &&
+	    (is_at_or_below(path, guests) || is_at_or_below(guests, path)))
+		touched_guests = true;
+	return tree_of(t);
+}
+
 int store_begin(struct store *store, uint32_t *t)
 {
 	int err = world_call();
@@ -184,6 +196,7 @@ int store_begin(struct store *store, uint32_t *t)
 		abort(); /* one at a time, and each is ended */
 	tree_copy(&copy, &tree);
 	copy_generation = generation;
+	touched_guests = false;
 	*t = open_transaction = next_transaction++;
 	return 0;
 }
@@ -200,7 +213,7 @@ int store_commit(struct store *store, uint32_t t)
 		world.conflicts--;
 		return -EAGAIN;
 	}
-	if (copy_generation != generation)
+	if (copy_generation != generation || (world.storm && touched_guests))
 		return -EAGAIN;
 	tree_copy(&tree, &copy);
 	generation++;
@@ -216,7 +229,7 @@ void store_abort(struct store *store, uint32_t t)
 
 int store_read(struct store *store, uint32_t t, const char *path, char **value)
 {
-	struct tree *from = tree_of(t);
+	struct tree *from = tree_at(t, path);
 	int err = world_call();
 
 	*value = NULL;
@@ -234,7 +247,7 @@ int store_write(struct store *store, uint32_t t, const char *path, const char *v
 
 	if (err)
 		return err;
-	tree_write(tree_of(t), path, value);
+	tree_write(tree_at(t, path), path, value);
 	generation += !t;
 	return 0;
 }
@@ -245,7 +258,7 @@ int store_remove(struct store *store, uint32_t t, const char *path)
 
 	if (err)
 		return err;
-	tree_remove(tree_of(t), path);
+	tree_remove(tree_at(t, path), path);
 	generation += !t;
 	return 0;
 }
@@ -256,7 +269,7 @@ int store_folder(struct store *store, uint32_t t, const char *path, uint32_t own
 
 	if (err)
 		return err;
-	tree_remove(tree_of(t), path);
+	tree_remove(tree_at(t, path), path);
 	tree_write(tree_of(t), path, "");
 	generation += !t;
 	return 0;
@@ -307,12 +320,8 @@ int store_wait(struct store *store, unsigned int milliseconds)
 		return -EINTR;
 	}
 	world.clock += 1;
-	if (world.meanwhile) {
-		void (*meanwhile)(void) = world.meanwhile;
-
-		world.meanwhile = NULL;
-		meanwhile();
-	}
+	if (!world.meanwhile_at)
+		world_meanwhile();
 	if (guest_act() || store_changed())
 		return 1;
 	world.clock += milliseconds;

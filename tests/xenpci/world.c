@@ -35,10 +35,21 @@ void world_note(const char *what, struct bdf bdf)
 	snprintf(world_log + length, sizeof(world_log) - length, "%s %s\n", what, BDF_STR(bdf));
 }
 
+void world_meanwhile(void)
+{
+	void (*meanwhile)(void) = world.meanwhile;
+
+	world.meanwhile = NULL;
+	if (meanwhile)
+		meanwhile();
+}
+
 int world_call(void)
 {
 	unsigned long call = ++world.calls;
 
+	if (world.meanwhile_at == call)
+		world_meanwhile();
 	if (world.interrupt_at == call)
 		world.interrupted = true;
 	if (world.fail_at == call || (world.dead_from && call >= world.dead_from))

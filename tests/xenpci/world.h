@@ -23,6 +23,8 @@ enum guest_mode {
 	GUEST_SLEEPS,	/* connects at first, then reacts to nothing */
 	GUEST_LEAVES,	/* closes its device as soon as it is offered something */
 	GUEST_CHATTERS, /* writes its nodes without end, and says nothing */
+	GUEST_FLIPS,	/* goes through all states for ever, and pciback follows */
+	GUEST_TWITCHES, /* connected, initialising, connected...: nobody follows */
 	GUEST_STALLS,	/* begins to give up what it is asked for, and does not go on */
 };
 
@@ -61,10 +63,12 @@ struct world {
 	unsigned long interrupt_at; /* a signal comes before this one; 0: none */
 	unsigned int conflicts;	    /* so many commits end in EAGAIN */
 	int assign_error;	    /* what assign_device answers, if not 0 */
+	bool storm;		    /* a guest writes its nodes between any two calls */
 	bool interrupted;
-	bool signal_taken;	 /* it has cut a wait short */
-	bool locked;		 /* by another process */
-	void (*meanwhile)(void); /* somebody else acts, once, when xenpci waits */
+	bool signal_taken;	    /* it has cut a wait short */
+	bool locked;		    /* by another process */
+	void (*meanwhile)(void);    /* somebody else acts, once, when xenpci waits */
+	unsigned long meanwhile_at; /* or before this call */
 };
 
 extern struct world world;
@@ -96,6 +100,8 @@ void world_put_link(const char *path, const char *text);
 const char *world_file(const char *path); /* NULL if there is none */
 void world_put_node(const char *path, const char *value);
 const char *world_node(const char *path);
+
+void world_meanwhile(void);
 
 /* For the parts of the fake: counts a call. -EIO if it has to fail, else 0. */
 int world_call(void);

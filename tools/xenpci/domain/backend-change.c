@@ -167,13 +167,19 @@ int backend_unplug(struct store *store, uint32_t domain, const struct bdf *bdf, 
 	return err == -EALREADY ? 1 : err;
 }
 
+/* What was asked last, the guest has not looked at; if it does until the commit, that fails. */
+static bool unseen(const struct change *change)
+{
+	return change->now.state == XenbusStateReconfiguring &&
+	       backend_frontend(change->store, change->t, change->domain) == XenbusStateConnected;
+}
+
 static int make_plugged(struct change *change)
 {
 	size_t i;
 	int index;
 
-	if (change->now.state != XenbusStateReconfiguring ||
-	    change->now.frontend != XenbusStateConnected)
+	if (!unseen(change))
 		return -EBUSY;
 	for (i = 0; i < change->count; i++) {
 		index = backend_find(&change->now, change->bdf[i]);
@@ -266,12 +272,11 @@ static void remove_device(struct change *change)
 }
 
 /* Offered, but neither pciback nor the guest has looked: as if it had not been. */
-static bool unseen(const struct change *change)
+static bool unoffered(const struct change *change)
 {
 	size_t i;
 
-	if (change->now.state != XenbusStateReconfiguring ||
-	    change->now.frontend != XenbusStateConnected)
+	if (!unseen(change))
 		return false;
 	for (i = 0; i < change->now.count; i++)
 		if (change->now.function[i].state == XenbusStateInitialising &&
@@ -280,19 +285,27 @@ static bool unseen(const struct change *change)
 	return true;
 }
 
+/* How many functions stay. */
+static size_t remaining(const struct change *change)
+{
+	size_t i, count = 0;
+
+	for (i = 0; i < change->now.count; i++)
+		count += !is_leaving(change, change->now.function[i].bdf);
+	return count;
+}
+
 static int make_withdrawn(struct change *change)
 {
-	size_t i, to = 0;
+	size_t i, to;
 
 	if (!change->now.exists)
 		return 0;
-	for (i = 0; i < change->now.count; i++)
-		to += !is_leaving(change, change->now.function[i].bdf);
-	if (!to) {
+	if (!remaining(change)) {
 		remove_device(change);
 		return change->err;
 	}
-	if (unseen(change))
+	if (unoffered(change))
 		put(change, "state", text_format("%d", XenbusStateConnected));
 	for (i = 0, to = 0; i < change->now.count; i++) {
 		if (is_leaving(change, change->now.function[i].bdf))
@@ -309,6 +322,15 @@ static int make_withdrawn(struct change *change)
 int backend_withdraw(struct store *store, uint32_t domain, const struct bdf *bdf, size_t count)
 {
 	struct change change = {.store = store, .domain = domain, .bdf = bdf, .count = count};
+	int err = commit(&change, make_withdrawn);
+	char *path;
 
-	return commit(&change, make_withdrawn);
+	if (err != -EAGAIN || remaining(&change))
+		return err;
+	/* A guest that writes faster than we commit loses its node first, and cannot make it anew.
+	 */
+	path = frontend_path(domain, "");
+	err = store_remove(store, 0, path);
+	free(path);
+	return err ? err : commit(&change, make_withdrawn);
 }

@@ -120,13 +120,12 @@ static void read_function(struct reader *reader, unsigned int index,
 	free(opts);
 }
 
-/* The guest's word: whatever it is, it is no failure of ours. */
-static unsigned int read_frontend(struct reader *reader)
+unsigned int backend_frontend(struct store *store, uint32_t t, uint32_t domain)
 {
-	char *path = frontend_path(reader->domain, "state"), *value;
+	char *path = frontend_path(domain, "state"), *value;
 	uint64_t state = 0;
 
-	if (!store_read(reader->store, reader->t, path, &value))
+	if (!store_read(store, t, path, &value))
 		number_parse(value, 10, XenbusStateReconfigured, &state, NULL);
 	free(value);
 	free(path);
@@ -160,7 +159,7 @@ int backend_read(struct store *store, uint32_t t, uint32_t domain, struct backen
 		backend->state = (unsigned int)read_number(&reader, "state", 10, 8, false);
 		for (i = 0; i < backend->count && !reader.err; i++)
 			read_function(&reader, (unsigned int)i, &backend->function[i]);
-		backend->frontend = read_frontend(&reader);
+		backend->frontend = backend_frontend(store, 0, domain);
 	}
 	if (!reader.err && has_twice(backend)) {
 		value = backend_path(domain, "");

@@ -39,10 +39,15 @@ struct backend {
 
 /*
  * Read all. 0 also if there is none. -EINVAL if what dom0's tools wrote makes no sense; what the
- * guest wrote cannot make it fail. path, if not NULL, is then the node, to be freed.
+ * guest wrote cannot make it fail. path, if not NULL, is then the node, to be freed. The guest's
+ * own node is always read outside of the transaction: a guest that writes it without end must not
+ * make our commits fail.
  */
 int backend_read(struct store *store, uint32_t t, uint32_t domain, struct backend *backend,
 		 char **path);
+
+/* The guest's state, whatever it wrote: 0 for nonsense. In a transaction: guarded by its commit. */
+unsigned int backend_frontend(struct store *store, uint32_t t, uint32_t domain);
 
 /* The function's number or -1. */
 int backend_find(const struct backend *backend, struct bdf bdf);
@@ -78,7 +83,10 @@ int backend_unplug(struct store *store, uint32_t domain, const struct bdf *bdf, 
  */
 int backend_replug(struct store *store, uint32_t domain, const struct bdf *bdf, size_t count);
 
-/* Remove functions' nodes, move those behind down; with the last one the whole device goes. */
+/*
+ * Remove functions' nodes, move those behind down. With the last one the whole device goes, and
+ * nothing that the guest writes meanwhile can prevent it.
+ */
 int backend_withdraw(struct store *store, uint32_t domain, const struct bdf *bdf, size_t count);
 
 /*

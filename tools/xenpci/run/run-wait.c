@@ -18,6 +18,7 @@ struct wait {
 	uint64_t end; /* context_clock() */
 	struct backend now;
 	unsigned int shown_state, shown_frontend;
+	uint64_t shown_at;
 };
 
 static const char *const goals[] = {
@@ -42,6 +43,15 @@ static bool is_connected(const struct wait *wait)
 	       wait->now.frontend == XenbusStateConnected;
 }
 
+/* A domain that is gone, or about to be, gives nothing up any more, and keeps nothing. */
+static bool has_ended(const struct wait *wait)
+{
+	struct hv_domain info;
+	int err = hv_domain(wait->run->context->hv, wait->run->plan->domain, &info);
+
+	return err == -ESRCH || (!err && info.dying);
+}
+
 /* What a plan that were made now would not wait for is reached, whoever brought it about. */
 static bool reached(const struct wait *wait)
 {
@@ -50,6 +60,8 @@ static bool reached(const struct wait *wait)
 
 	if (wait->goal == WAIT_CONNECTED)
 		return is_connected(wait);
+	if (has_ended(wait))
+		return true;
 	bdf = plan_addresses(wait->run->plan);
 	removal = backend_removal(&wait->now, bdf, wait->run->plan->devices);
 	free(bdf);
@@ -70,11 +82,12 @@ static char *complaint(struct wait *wait)
 	return err ? text_copy("") : value;
 }
 
-/* Closing or closed: waiting longer is of no use. */
+/* Closing or closed, or no guest any more: waiting longer is of no use. */
 static bool hopeless(const struct wait *wait)
 {
-	return wait->now.state == XenbusStateClosing || wait->now.state == XenbusStateClosed ||
-	       wait->now.frontend == XenbusStateClosing || wait->now.frontend == XenbusStateClosed;
+	return has_ended(wait) || wait->now.state == XenbusStateClosing ||
+	       wait->now.state == XenbusStateClosed || wait->now.frontend == XenbusStateClosing ||
+	       wait->now.frontend == XenbusStateClosed;
 }
 
 static enum exit_status give_up(struct wait *wait, enum exit_status status, const char *id,
@@ -93,13 +106,16 @@ static enum exit_status give_up(struct wait *wait, enum exit_status status, cons
 	return status;
 }
 
-/* Only when something has changed: a log stays readable. */
+/* Only when something has changed, and once a second: a guest must not fill logs. */
 static void show(struct wait *wait, uint64_t left)
 {
 	FILE *err = wait->run->context->err;
+	uint64_t now = context_clock();
 
-	if (wait->shown_state == wait->now.state && wait->shown_frontend == wait->now.frontend)
+	if ((wait->shown_state == wait->now.state && wait->shown_frontend == wait->now.frontend) ||
+	    (wait->shown_at && now - wait->shown_at < TICK_MS))
 		return;
+	wait->shown_at = now;
 	wait->shown_state = wait->now.state;
 	wait->shown_frontend = wait->now.frontend;
 	fprintf(err,
@@ -128,7 +144,8 @@ static enum exit_status look(struct wait *wait, bool *through)
 	if (*through)
 		return EXIT_DONE;
 	if (hopeless(wait))
-		return give_up(wait, EXIT_UNDONE, "refused", "or its backend closes the device");
+		return give_up(wait, EXIT_UNDONE, "refused",
+			       has_ended(wait) ? "has ended" : "or its backend closes the device");
 	if (!left)
 		return give_up(wait, EXIT_TIMEOUT, "timeout", "did not answer in time");
 	if (context_interrupted() && !wait->run->undoing)

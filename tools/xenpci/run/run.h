@@ -19,7 +19,8 @@ enum exit_status plan_run(struct context *context, struct plan *plan);
 struct run {
 	struct context *context;
 	struct plan *plan;
-	bool undoing; /* interrupts do not count */
+	bool undoing;	  /* interrupts do not count */
+	bool passed_over; /* by force: the guest is neither asked nor waited for any more */
 };
 
 enum exit_status step_act(struct run *run, const struct step *step);

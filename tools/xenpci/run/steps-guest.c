@@ -65,18 +65,6 @@ static enum removal removal_now(struct run *run, struct backend *backend)
 	return removal;
 }
 
-/* Who closes the device, or ends, while we are about to ask has given it up as well. */
-enum exit_status step_unplug(struct run *run, const struct step *step)
-{
-	int err = change(run, backend_unplug);
-	struct backend backend;
-	enum removal removal = err == -EBUSY ? removal_now(run, &backend) : REMOVAL_NO_WAY;
-
-	if (err >= 0 || removal == REMOVAL_WITHDRAW || removal == REMOVAL_NOTHING)
-		return EXIT_DONE;
-	return failed(run, "unplug the devices from", err);
-}
-
 enum exit_status step_replug(struct run *run, const struct step *step)
 {
 	int err = change(run, backend_replug);
@@ -110,25 +98,64 @@ static bool all_leave(struct run *run)
 	return all && there == backend.count;
 }
 
-/* With force a guest that does not answer is passed over, if none of its other devices is hit. */
-static enum exit_status unless_forced(struct run *run, enum exit_status status)
+/*
+ * With force no guest can prevent it: whatever it did not do, or does while we look, is passed
+ * over, provided that none of its other devices is hit. from: of the findings about it.
+ */
+static enum exit_status unless_forced(struct run *run, size_t from, enum exit_status status)
 {
 	struct report *report = &run->context->report;
 
-	if (!status || status == EXIT_INTERRUPTED || !run->plan->force || !all_leave(run))
+	if (!status || status == EXIT_INTERRUPTED || !run->plan->force)
 		return status;
-	report->findings[report->count - 1].severity = SEVERITY_WARNING;
+	if (!all_leave(run)) {
+		report_note(report, "others",
+			    "--force cannot pass the guest over|domain %" PRIu32
+			    " has other devices, which would go too|xenpci detach --force %" PRIu32
+			    " with all of them",
+			    run->plan->domain, run->plan->domain);
+		return status;
+	}
+	for (; from < report->count; from++)
+		report->findings[from].severity = SEVERITY_WARNING;
+	run->passed_over = true;
 	return EXIT_DONE;
+}
+
+static enum exit_status wait_for_guest(struct run *run, enum wait_goal goal)
+{
+	size_t from = run->context->report.count;
+
+	if (run->passed_over)
+		return EXIT_DONE;
+	return unless_forced(run, from, run_wait(run, goal, run->plan->seconds));
 }
 
 enum exit_status step_arrive(struct run *run, const struct step *step)
 {
-	return unless_forced(run, run_wait(run, WAIT_SETTLED, run->plan->seconds));
+	return wait_for_guest(run, WAIT_SETTLED);
+}
+
+/* Who closes the device, or ends, while we are about to ask has given it up as well. */
+enum exit_status step_unplug(struct run *run, const struct step *step)
+{
+	size_t from = run->context->report.count;
+	struct backend backend;
+	enum removal removal;
+	int err;
+
+	if (run->passed_over)
+		return EXIT_DONE;
+	err = change(run, backend_unplug);
+	removal = err == -EBUSY ? removal_now(run, &backend) : REMOVAL_NO_WAY;
+	if (err >= 0 || removal == REMOVAL_WITHDRAW || removal == REMOVAL_NOTHING)
+		return EXIT_DONE;
+	return unless_forced(run, from, failed(run, "unplug the devices from", err));
 }
 
 enum exit_status step_release(struct run *run, const struct step *step)
 {
-	return unless_forced(run, run_wait(run, WAIT_RELEASED, run->plan->seconds));
+	return wait_for_guest(run, WAIT_RELEASED);
 }
 
 /* ---- taking back what was offered ---- */

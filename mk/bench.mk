@@ -31,7 +31,7 @@ bench-profile: $(O)/guest.elf setup-xen ## instructions of rows of the bench by 
 bench-selftest: ## does the bench's report tell right from wrong?
 	$(Q)PYTHONDONTWRITEBYTECODE=1 tests/bench/selftest.py
 
-BENCH_HOST_SRC := $(addprefix tests/bench/host/,main.c port.c)
+BENCH_HOST_SRC := $(addprefix tests/bench/host/,main.c port.c threads.c)
 
 $(BENCH)/host.a: $(call host_obj,$(LIB_SRC))
 	$(Q)mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $^

@@ -4,21 +4,19 @@
  * one run, so each figure stands beside what it is compared with, taken in turns. Lines
  * `host: SERIES X NANOSECONDS` go to bench_host.py.
  */
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include <xen/dma.h>
 #include <xen/p2m.h>
 #include <xen/ranges.h>
 
+#include "host.h"
 #include "port.h"
 
 #define MASK28 ((1ULL << 28) - 1)
-#define POOL_MAX (64UL << 20)
-#define RUNS 15	       /* the quickest counts: whatever disturbs only adds */
+#define POOL_MAX HOST_POOL_MAX
+#define RUNS HOST_RUNS /* the quickest counts: whatever disturbs only adds */
 #define RUN_NS 3000000 /* of each */
 
 static const struct xen_dma_limits limits = {.mask = MASK28};
@@ -35,7 +33,7 @@ struct work {
 
 typedef void (*work_fn)(struct work *work);
 
-static void say(const char *series, double x, double ns)
+void host_say(const char *series, double x, double ns)
 {
 	printf("host: %s %.0f %.3f\n", series, x, ns);
 }
@@ -104,20 +102,36 @@ static void copy_twice(struct work *work)
 	__asm__ volatile("" : : : "memory");
 }
 
+void host_pool(uint64_t max, uint64_t bytes)
+{
+	const struct xen_swiotlb_config config = {.max_bytes = max, .initial_bytes = bytes};
+
+	if (xen_swiotlb_configure(&config))
+		xen_port_panic("no pool of %lu bytes", bytes);
+}
+
+void host_pool_end(void)
+{
+	if (xen_swiotlb_fini())
+		xen_port_panic("the pool is still in use");
+}
+
+void host_device(struct xen_dma_dev *device)
+{
+	if (xen_dma_dev_init(device, "bench", &xen_swiotlb_dma_ops, &limits))
+		xen_port_panic("no device");
+}
+
 static void pool_begin(uint64_t bytes)
 {
-	const struct xen_swiotlb_config config = {.max_bytes = bytes, .initial_bytes = bytes};
-
-	if (xen_swiotlb_configure(&config) ||
-	    xen_dma_dev_init(&dev, "bench", &xen_swiotlb_dma_ops, &limits))
-		xen_port_panic("no pool of %lu bytes", bytes);
+	host_pool(bytes, bytes);
+	host_device(&dev);
 }
 
 static void pool_end(void)
 {
 	xen_dma_dev_fini(&dev);
-	if (xen_swiotlb_fini())
-		xen_port_panic("the pool is still in use");
+	host_pool_end();
 }
 
 static void against_copies(void)
@@ -133,9 +147,9 @@ static void against_copies(void)
 	for (unsigned int i = 0; i < 2; i++) {
 		work.spread = spreads[i];
 		time_both(bounce, copy_twice, &work, &ns, &copies);
-		say(names[i], 4096, ns);
+		host_say(names[i], 4096, ns);
 		snprintf(key, sizeof(key), "%s_copies", names[i]);
-		say(key, 4096, copies);
+		host_say(key, 4096, copies);
 	}
 	xen_port_free_pages(work.bounce, 0);
 	pool_end();
@@ -155,7 +169,7 @@ static void by_fill(void)
 		while (nr < slots / 100 * percent[i])
 			held[nr++] =
 				xen_dma_map_single(&dev, port_high(), 64, XEN_DMA_TO_DEVICE, 0);
-		say("fill", percent[i], time_of(bounce, &work));
+		host_say("fill", percent[i], time_of(bounce, &work));
 	}
 	while (nr)
 		xen_dma_unmap(&dev, held[--nr], 64, XEN_DMA_TO_DEVICE, 0);
@@ -169,7 +183,7 @@ static void by_pool(void)
 
 	for (uint64_t bytes = 128 << 10; bytes <= POOL_MAX; bytes *= 2) {
 		pool_begin(bytes);
-		say("pool", (double)bytes, time_of(bounce, &work));
+		host_say("pool", (double)bytes, time_of(bounce, &work));
 		pool_end();
 	}
 }
@@ -202,8 +216,8 @@ static void by_ram(void)
 		xen_p2m.entry = table;
 		xen_p2m.nr = nr;
 		time_both(look_up, load, &work, &ns, &loads);
-		say("ram", (double)(nr << XEN_PAGE_SHIFT), ns);
-		say("ram_load", (double)(nr << XEN_PAGE_SHIFT), loads);
+		host_say("ram", (double)(nr << XEN_PAGE_SHIFT), ns);
+		host_say("ram_load", (double)(nr << XEN_PAGE_SHIFT), loads);
 		xen_p2m.entry = own;
 		xen_p2m.nr = own_nr;
 		free(table);
@@ -231,91 +245,9 @@ static void by_ranges(void)
 			if (xen_ranges_insert(&ranges, nr * 4UL, nr * 4UL + 2, NULL, NULL))
 				xen_port_panic("no memory");
 		work.mask = nr;
-		say("ranges", nr, time_of(find, &work));
+		host_say("ranges", nr, time_of(find, &work));
 	}
 	xen_ranges_fini(&ranges);
-}
-
-struct thread {
-	pthread_t id;
-	unsigned int cpu;
-	double ns; /* of its CPU, for a map */
-};
-
-static pthread_barrier_t barrier;
-
-/* What this thread has run: others may have the CPU in between. */
-static uint64_t thread_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-static void *map_for_a_while(void *arg)
-{
-	struct thread *thread = arg;
-	char *va = port_high() + thread->cpu * 65536;
-	struct xen_dma_dev own;
-	uint64_t start, ran;
-	unsigned int nr = 0;
-
-	port_set_cpu(thread->cpu);
-	xen_dma_dev_init(&own, "thread", &xen_swiotlb_dma_ops, &limits);
-	pthread_barrier_wait(&barrier);
-	start = thread_ns();
-	do {
-		for (unsigned int i = 0; i < 256; i++) {
-			dma_addr_t dma = xen_dma_map_single(&own, va, 4096, XEN_DMA_TO_DEVICE, 0);
-
-			xen_dma_unmap(&own, dma, 4096, XEN_DMA_TO_DEVICE, 0);
-		}
-		nr += 256;
-		ran = thread_ns() - start;
-	} while (ran < 10000000);
-	thread->ns = (double)ran / nr;
-	xen_dma_dev_fini(&own);
-	return NULL;
-}
-
-/* Maps a nanosecond of @nr threads together. */
-static double rate_of(unsigned int nr)
-{
-	struct thread thread[2] = {{.cpu = 0}, {.cpu = 1}};
-	double rate = 0;
-
-	pthread_barrier_init(&barrier, NULL, nr);
-	for (unsigned int i = 0; i < nr; i++)
-		pthread_create(&thread[i].id, NULL, map_for_a_while, &thread[i]);
-	for (unsigned int i = 0; i < nr; i++) {
-		pthread_join(thread[i].id, NULL);
-		rate += 1 / thread[i].ns;
-	}
-	pthread_barrier_destroy(&barrier);
-	return rate;
-}
-
-static int by_size(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-/* Nanoseconds a map by one and by two threads: of some rounds the middle one. */
-static void by_threads(void)
-{
-	double rate[RUNS];
-
-	pool_begin(POOL_MAX);
-	for (unsigned int nr = 1; nr <= 2; nr++) {
-		for (unsigned int i = 0; i < RUNS; i++)
-			rate[i] = rate_of(nr);
-		qsort(rate, RUNS, sizeof(rate[0]), by_size);
-		say("threads", nr, 1 / rate[RUNS / 2]);
-	}
-	pool_end();
 }
 
 int main(void)
@@ -326,7 +258,7 @@ int main(void)
 	by_fill();
 	by_pool();
 	by_ranges();
-	by_threads();
+	host_threads();
 	printf("host: done\n");
 	return 0;
 }

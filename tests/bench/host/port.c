@@ -69,7 +69,9 @@ void xen_port_free_pages(void *va, unsigned int order)
 
 void *xen_port_alloc(size_t size)
 {
-	return calloc(1, size);
+	void *obj;
+
+	return posix_memalign(&obj, 64, size) ? NULL : memset(obj, 0, size);
 }
 
 void xen_port_free(void *obj, size_t size)

@@ -54,6 +54,7 @@ LIB_SRC := \
 	drivers/xen/balloon.c \
 	drivers/xen/swiotlb.c \
 	drivers/xen/swiotlb-slots.c \
+	drivers/xen/swiotlb-sync.c \
 	drivers/xen/swiotlb-grow.c \
 	drivers/xen/swiotlb-pool.c \
 	drivers/xen/swiotlb-report.c \

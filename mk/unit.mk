@@ -8,8 +8,8 @@
 UNITS := ranges ranges-beside liar liar-balloon format pages console-ring guest-drivers
 UNITS += p2m m2p p2m-publish mmu contiguous contiguous-refused e820 setup setup-refused
 UNITS += balloon balloon-spare
-UNITS += swiotlb swiotlb-data swiotlb-misuse swiotlb-sync swiotlb-full swiotlb-grow swiotlb-segment
-UNITS += swiotlb-trim
+UNITS += swiotlb swiotlb-areas swiotlb-data swiotlb-misuse swiotlb-sync swiotlb-full swiotlb-grow
+UNITS += swiotlb-segment swiotlb-trim
 UNITS += coherent dma dma-device dma-limits dma-sg dma-debug
 UNITS += pci pci-bar pci-claims pci-config pci-odd pci-report pci-express pci-faults pci-hostile
 UNITS += pci-scan pci-trees pci-windows pirq pirq-faults

@@ -8,7 +8,8 @@
  *   live mapping  the fields of its first slot do not change from map to unmap, so its owner
  *                 reads them without a lock
  *
- * No two of these locks are ever held together.
+ * Two areas are locked at once, the one at the lower address first, where one takes from the
+ * other; else no two of these locks are held together.
  */
 #ifndef XENDMA_SWIOTLB_INTERNAL_H
 #define XENDMA_SWIOTLB_INTERNAL_H
@@ -32,9 +33,11 @@
 #define NR_CACHE_ORDERS 3 /* freed blocks of 1, 2 and 4 slots are kept unmerged ... */
 #define CACHE_BLOCKS 8	  /* ... so many of each */
 #define NO_SEGMENT (1ULL << 63)
-#define MAX_AREAS 128	      /* a power of two */
+#define MAX_AREAS 128 /* a power of two */
+#define CACHE_LINE 64
 #define GROW_BATCH 8	      /* segments in one exchange, at most */
 #define FIRST_SEGMENT_ORDER 6 /* 256 KiB; a pool doubles from there */
+#define MANY_BORROWED 64      /* mappings that show that an area needs a segment of its own */
 
 struct xen_swiotlb_slot {
 	union {
@@ -73,8 +76,9 @@ struct xen_swiotlb_segment {
 	struct xen_swiotlb_slot slot[];
 };
 
+/* Each in cache lines of its own: it is one CPU's, as a rule. */
 struct xen_swiotlb_area {
-	struct xen_lock lock;
+	_Alignas(CACHE_LINE) struct xen_lock lock;
 	uint32_t avail; /* bit o: free[o] is not empty */
 	struct xen_swiotlb_slot *free[NR_SLOT_ORDERS];
 	struct {
@@ -82,6 +86,7 @@ struct xen_swiotlb_area {
 		uint32_t nr;
 	} cache[NR_CACHE_ORDERS];
 	struct xen_swiotlb_segment *segments;
+	uint32_t borrowed;	  /* mappings made of others' slots since it last got a segment */
 	uint64_t used, used_high; /* slots of live mappings, bytes; the most ever */
 	uint64_t maps, bytes_mapped;
 };
@@ -113,6 +118,10 @@ void xen_swiotlb_slots_flush(struct xen_swiotlb_area *area);
 void xen_swiotlb_slots_attach(struct xen_swiotlb_area *area, struct xen_swiotlb_segment *seg);
 /* Of a wholly free segment, after a flush. */
 void xen_swiotlb_slots_detach(struct xen_swiotlb_segment *seg);
+/* If the largest free block of @from, of 2^@order slots at least, is a whole segment, it becomes
+ * one of @to; both are locked. */
+bool xen_swiotlb_slots_move(struct xen_swiotlb_area *from, struct xen_swiotlb_area *to,
+			    unsigned int order);
 
 /* swiotlb-pool.c */
 extern struct xen_swiotlb_config xen_swiotlb_settings;
@@ -133,6 +142,9 @@ void xen_swiotlb_grow_fini(void);
 /* swiotlb-report.c: count a failed request and say why, at most once a second. */
 void xen_swiotlb_failed(struct xen_swiotlb_pool *pool, enum swiotlb_failure why, const char *owner,
 			size_t size);
+
+/* swiotlb-sync.c: a driver did @what; said once a second. */
+void xen_swiotlb_misuse(const char *what, const char *owner, dma_addr_t dma, size_t size);
 
 static inline unsigned int swiotlb_slots_of(const struct xen_swiotlb_segment *seg)
 {
@@ -224,6 +236,16 @@ static inline void swiotlb_count_use(struct xen_swiotlb_area *area, uint64_t byt
 	area->used += bytes;
 	if (unlikely(area->used > area->used_high))
 		area->used_high = area->used;
+}
+
+/* The first slot of the live mapping whose slots hold @offset of the segment; NULL if none. */
+static inline struct xen_swiotlb_slot *swiotlb_find_head(struct xen_swiotlb_segment *seg,
+							 uint64_t offset)
+{
+	uint16_t index = xen_load(&seg->slot[offset >> SLOT_SHIFT].head);
+	struct xen_swiotlb_slot *head = seg->slot + index;
+
+	return likely(index != NO_HEAD && xen_load(&head->size)) ? head : NULL;
 }
 
 /* Where a mapping's buffer begins in its segment. */

@@ -158,3 +158,20 @@ void xen_swiotlb_slots_detach(struct xen_swiotlb_segment *seg)
 	*link = seg->next;
 	list_del(seg->area, &seg->slot[0]);
 }
+
+bool xen_swiotlb_slots_move(struct xen_swiotlb_area *from, struct xen_swiotlb_area *to,
+			    unsigned int order)
+{
+	struct xen_swiotlb_segment *seg;
+	unsigned int top;
+
+	if (!(from->avail >> order))
+		return false;
+	top = 31 - (unsigned int)__builtin_clz(from->avail);
+	seg = swiotlb_segment_of(from->free[top]);
+	if (swiotlb_slots_of(seg) != 1u << top)
+		return false;
+	xen_swiotlb_slots_detach(seg);
+	xen_swiotlb_slots_attach(to, seg);
+	return true;
+}

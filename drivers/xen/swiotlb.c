@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bounce buffers: placing a request, copying, syncing, ending. Slots come from swiotlb-slots.c,
- * segments from swiotlb-grow.c.
+ * Bounce buffers: placing a request, copying, ending. Slots come from swiotlb-slots.c, segments
+ * from swiotlb-grow.c.
  *
  * Stale data. A mapping's slots are initialised before their address is known to anybody: the
  * buffer with the original, the rest of its first and last slot with zeroes. Zeroing is left out
@@ -129,38 +129,88 @@ static struct claim claim(struct xen_swiotlb_area *area, struct place place, voi
 	return assign(area, head, place, orig, size, owner, user, dir);
 }
 
-/* Any area, then a larger pool. */
+static inline struct claim claim_locked(struct xen_swiotlb_area *area, struct place place,
+					void *orig, uint32_t size, const char *owner, uint64_t user,
+					enum xen_dma_dir dir)
+{
+	unsigned long flags = xen_port_lock(&area->lock);
+	struct claim c = claim(area, place, orig, size, owner, user, dir);
+
+	xen_port_unlock(&area->lock, flags);
+	return c;
+}
+
+/* For @own from @other: a segment if a whole one is free there, else no more than the slots. */
+static struct claim borrow(struct xen_swiotlb_area *own, struct xen_swiotlb_area *other,
+			   struct place place, void *orig, uint32_t size, const char *owner,
+			   uint64_t user, enum xen_dma_dir dir)
+{
+	struct xen_swiotlb_area *first = own < other ? own : other;
+	struct xen_swiotlb_area *second = own < other ? other : own;
+	unsigned long outer = xen_port_lock(&first->lock);
+	unsigned long inner = xen_port_lock(&second->lock);
+	bool moved = xen_swiotlb_slots_move(other, own, place.order);
+	struct claim c = claim(moved ? own : other, place, orig, size, owner, user, dir);
+
+	if (moved)
+		xen_store(&own->borrowed, 0);
+	else if (c.head)
+		xen_store(&own->borrowed, own->borrowed + 1);
+	xen_port_unlock(&second->lock, inner);
+	xen_port_unlock(&first->lock, outer);
+	return c;
+}
+
+/* From a larger pool: by about @bytes, 0: by as much as it holds. */
+static struct claim claim_new(struct xen_swiotlb_pool *pool, struct xen_swiotlb_area *own,
+			      uint64_t bytes, struct place place, void *orig, uint32_t size,
+			      const char *owner, uint64_t user, enum xen_dma_dir dir, int *err)
+{
+	unsigned int order = place.order > PAGE_SLOT_ORDER ? place.order - PAGE_SLOT_ORDER : 0;
+	struct xen_swiotlb_segment *list = NULL;
+	struct claim c = {NULL, 0, 0};
+	unsigned long flags;
+
+	/* Whether it succeeds or not: where memory is short it is not asked for at each request. */
+	xen_store(&own->borrowed, 0);
+	*err = xen_swiotlb_grow(pool, order, bytes, &list);
+	if (*err)
+		return c;
+	/* Attach and claim in one go, or others may use it all up. */
+	flags = xen_port_lock(&own->lock);
+	xen_swiotlb_attach(own, list);
+	c = claim(own, place, orig, size, owner, user, dir);
+	xen_port_unlock(&own->lock, flags);
+	XEN_ASSERT(c.head);
+	return c;
+}
+
+/*
+ * Any area, then a larger pool. A CPU that goes on living on others' slots gets a segment of its
+ * own while the pool holds no more than half of what it may: sharing saves memory, and costs both
+ * CPUs a lock that goes to and fro.
+ */
 static __attribute__((noinline)) struct claim claim_elsewhere(struct xen_swiotlb_pool *pool,
 							      struct place place, void *orig,
 							      uint32_t size, const char *owner,
 							      uint64_t user, enum xen_dma_dir dir,
 							      int *err)
 {
-	unsigned int order = place.order > PAGE_SLOT_ORDER ? place.order - PAGE_SLOT_ORDER : 0;
-	struct xen_swiotlb_area *area = swiotlb_own_area(pool);
-	struct xen_swiotlb_segment *list = NULL;
+	struct xen_swiotlb_area *own = swiotlb_own_area(pool);
 	struct claim c = {NULL, 0, 0};
-	unsigned long flags;
 
+	if (xen_load(&own->borrowed) >= MANY_BORROWED &&
+	    xen_swiotlb_held(pool) <= xen_swiotlb_settings.max_bytes / 2)
+		c = claim_new(pool, own, 1, place, orig, size, owner, user, dir, err);
 	/* A second look if the pool could not grow: somebody else may have made it grow. */
-	for (unsigned int look = 0; look < 2; look++) {
-		for (unsigned int a = 0; a <= pool->area_mask && !c.head; a++) {
-			flags = xen_port_lock(&pool->area[a].lock);
-			c = claim(&pool->area[a], place, orig, size, owner, user, dir);
-			xen_port_unlock(&pool->area[a].lock, flags);
-		}
-		if (c.head || look)
-			break;
-		*err = xen_swiotlb_grow(pool, order, 0, &list);
-		if (*err)
-			continue;
-		/* Attach and claim in one go, or others may use it all up. */
-		flags = xen_port_lock(&area->lock);
-		xen_swiotlb_attach(area, list);
-		c = claim(area, place, orig, size, owner, user, dir);
-		xen_port_unlock(&area->lock, flags);
-		XEN_ASSERT(c.head);
-		break;
+	for (unsigned int look = 0; look < 2 && !c.head; look++) {
+		if (look)
+			c = claim_locked(own, place, orig, size, owner, user, dir);
+		for (unsigned int n = 1; n <= pool->area_mask && !c.head; n++)
+			c = borrow(own, &pool->area[(own - pool->area + n) & pool->area_mask],
+				   place, orig, size, owner, user, dir);
+		if (!look && !c.head)
+			c = claim_new(pool, own, 0, place, orig, size, owner, user, dir, err);
 	}
 	return c;
 }
@@ -196,9 +246,7 @@ int xen_swiotlb_map_single(struct xen_swiotlb_pool *pool, const struct xen_dma_l
 			   const char *owner, paddr_t orig, size_t size, enum xen_dma_dir dir,
 			   dma_addr_t *dma)
 {
-	struct xen_swiotlb_area *area;
 	struct place place;
-	unsigned long flags;
 	struct claim c;
 	void *va;
 	int err;
@@ -215,10 +263,8 @@ int xen_swiotlb_map_single(struct xen_swiotlb_pool *pool, const struct xen_dma_l
 	if (unlikely(!va))
 		return -XEN_EFAULT;
 
-	area = swiotlb_own_area(pool);
-	flags = xen_port_lock(&area->lock);
-	c = claim(area, place, va, (uint32_t)size, owner, limits->user, dir);
-	xen_port_unlock(&area->lock, flags);
+	c = claim_locked(swiotlb_own_area(pool), place, va, (uint32_t)size, owner, limits->user,
+			 dir);
 	if (unlikely(!c.head)) {
 		c = claim_elsewhere(pool, place, va, (uint32_t)size, owner, limits->user, dir,
 				    &err);
@@ -227,30 +273,6 @@ int xen_swiotlb_map_single(struct xen_swiotlb_pool *pool, const struct xen_dma_l
 	}
 	*dma = fill(c, va, size);
 	return 0;
-}
-
-/* The first slot of the live mapping whose slots hold @offset of the segment; NULL if none. */
-static inline struct xen_swiotlb_slot *find_head(struct xen_swiotlb_segment *seg, uint64_t offset)
-{
-	uint16_t index = xen_load(&seg->slot[offset >> SLOT_SHIFT].head);
-	struct xen_swiotlb_slot *head = seg->slot + index;
-
-	return likely(index != NO_HEAD && xen_load(&head->size)) ? head : NULL;
-}
-
-static __attribute__((noinline)) void misuse(const char *what, const char *owner, dma_addr_t dma,
-					     size_t size)
-{
-	static uint64_t last;
-	static uint32_t seen;
-	uint64_t now = xen_port_clock_ns();
-
-	/* One line a second; the first one always. */
-	if (xen_fetch_add(&seen, 1) && now - xen_load(&last) < 1000000000ULL)
-		return;
-	xen_store(&last, now);
-	xen_port_log(XEN_LOG_ERROR, "swiotlb: %s: %s: %llx, %zu bytes", owner, what,
-		     (unsigned long long)dma, size);
 }
 
 bool xen_swiotlb_unmap_single(dma_addr_t dma, size_t size, enum xen_dma_dir dir, bool skip_sync)
@@ -265,13 +287,14 @@ bool xen_swiotlb_unmap_single(dma_addr_t dma, size_t size, enum xen_dma_dir dir,
 	seg = swiotlb_find(dma, &offset);
 	if (!seg)
 		return false;
-	head = find_head(seg, offset);
+	head = swiotlb_find_head(seg, offset);
 	if (unlikely(!head || swiotlb_offset_of(head) != offset)) {
-		misuse("unmap of an address that is not mapped", "?", dma, size);
+		xen_swiotlb_misuse("unmap of an address that is not mapped", "?", dma, size);
 		return false;
 	}
 	if (unlikely(head->size != size || head->dir != dir))
-		misuse("unmap with another size or direction than map", head->owner, dma, size);
+		xen_swiotlb_misuse("unmap with another size or direction than map", head->owner,
+				   dma, size);
 
 	if (!skip_sync && head->dir != XEN_DMA_TO_DEVICE)
 		__builtin_memcpy(head->orig, (char *)seg->va + offset, head->size);
@@ -280,7 +303,7 @@ bool xen_swiotlb_unmap_single(dma_addr_t dma, size_t size, enum xen_dma_dir dir,
 	flags = xen_port_lock(&area->lock);
 	if (unlikely(!head->size)) {
 		xen_port_unlock(&area->lock, flags);
-		misuse("unmapped twice at once", "?", dma, size);
+		xen_swiotlb_misuse("unmapped twice at once", "?", dma, size);
 		return false;
 	}
 	count = head->count;
@@ -290,73 +313,6 @@ bool xen_swiotlb_unmap_single(dma_addr_t dma, size_t size, enum xen_dma_dir dir,
 		xen_swiotlb_slots_give(seg, head, count);
 	xen_port_unlock(&area->lock, flags);
 	return true;
-}
-
-/* Cut [*offset, *offset + *size), relative to the buffer, to the mapping. */
-static bool cut(const struct xen_swiotlb_slot *head, int64_t *offset, size_t *size)
-{
-	bool inside = true;
-
-	if (*offset < 0) {
-		size_t missing = (size_t) - *offset;
-
-		*size = *size > missing ? *size - missing : 0;
-		*offset = 0;
-		inside = false;
-	}
-	if ((uint64_t)*offset >= head->size) {
-		*size = 0;
-		inside = false;
-	} else if (*size > head->size - (uint64_t)*offset) {
-		*size = head->size - (uint64_t)*offset;
-		inside = false;
-	}
-	return inside;
-}
-
-bool xen_swiotlb_sync_single(dma_addr_t dma, size_t size, enum xen_dma_dir dir, bool for_cpu)
-{
-	struct xen_swiotlb_segment *seg;
-	struct xen_swiotlb_slot *head;
-	size_t inside = size;
-	uint64_t offset;
-	int64_t from;
-	char *bounce;
-
-	seg = swiotlb_find(dma, &offset);
-	if (!seg)
-		return false;
-	head = find_head(seg, offset);
-	if (unlikely(!head)) {
-		misuse("sync of an address that is not mapped", "?", dma, size);
-		return false;
-	}
-	from = (int64_t)(offset - swiotlb_offset_of(head));
-	if (unlikely(!cut(head, &from, &inside)))
-		misuse("sync beyond its mapping", head->owner, dma, size);
-	else if (unlikely(head->dir != dir && head->dir != XEN_DMA_BIDIRECTIONAL))
-		misuse("sync with another direction than map", head->owner, dma, size);
-
-	bounce = (char *)seg->va + swiotlb_offset_of(head) + from;
-	if (for_cpu && head->dir != XEN_DMA_TO_DEVICE)
-		__builtin_memcpy((char *)head->orig + from, bounce, inside);
-	else if (!for_cpu && head->dir != XEN_DMA_FROM_DEVICE)
-		__builtin_memcpy(bounce, (char *)head->orig + from, inside);
-	return true;
-}
-
-bool xen_swiotlb_is_bounce(dma_addr_t dma)
-{
-	struct xen_swiotlb_segment *seg;
-	struct xen_swiotlb_slot *head;
-	uint64_t offset, start;
-
-	seg = swiotlb_find(dma, &offset);
-	head = seg ? find_head(seg, offset) : NULL;
-	if (!head)
-		return false;
-	start = swiotlb_offset_of(head);
-	return offset >= start && offset - start < xen_load(&head->size);
 }
 
 size_t xen_swiotlb_max_mapping(const struct xen_dma_limits *limits)

@@ -31,7 +31,8 @@ extern "C" {
 void *xen_port_alloc_pages(unsigned int order);
 void xen_port_free_pages(void *va, unsigned int order);
 
-/* A zeroed object of @size bytes (1 byte to 64 KiB), aligned to 16. NULL when out of memory. */
+/* A zeroed object of @size bytes (1 byte to 64 KiB), aligned to 16, from 64 bytes on to 64: a cache
+ * line. NULL when out of memory. */
 void *xen_port_alloc(size_t size);
 /* @obj may be NULL; @size as given to xen_port_alloc(). */
 void xen_port_free(void *obj, size_t size);

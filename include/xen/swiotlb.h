@@ -8,8 +8,11 @@
  * guest's or the machine's memory is fragmented), and gives idle segments back when trimmed.
  *
  * Each segment belongs to an area, each area has a lock; a CPU prefers its own area and looks into
- * the others before the pool grows. Within an area free runs of slots are kept by size, so the
- * cost of an allocation depends neither on how full the pool is nor on how large.
+ * the others before the pool grows: a segment that is all free becomes its own, of others it
+ * borrows slots. A CPU that goes on borrowing gets a segment of its own while the pool holds no
+ * more than half of its limit; so CPUs that bounce at once share nothing. Within an area free runs
+ * of slots are kept by size, so the cost of an allocation depends neither on how full the pool is
+ * nor on how large.
  *
  * Placement is decided in machine space, where the device sees it: a buffer never crosses the
  * device's segment boundary, and keeps the bits of the original address that min_align_mask names.

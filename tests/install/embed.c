@@ -7,13 +7,16 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <xen/ranges.h>
 #include <xen/setup.h>
 
 void *xen_port_alloc(size_t size)
 {
-	return calloc(1, size);
+	void *obj;
+
+	return posix_memalign(&obj, 64, size) ? NULL : memset(obj, 0, size);
 }
 
 void xen_port_free(void *obj, size_t size)

@@ -12,9 +12,12 @@
 #define LIVE 0x6c69766566726565ULL
 #define DEAD 0x6465616466726565ULL
 
+#define CACHE_LINE 64
+
+/* As large as the largest alignment that an object may expect. */
 struct object {
 	uint64_t mark, size;
-} __attribute__((aligned(16)));
+} __attribute__((aligned(CACHE_LINE)));
 
 static uint64_t nr_objects, nr_bytes;
 
@@ -45,9 +48,9 @@ void *xen_port_alloc(size_t size)
 	model_enter();
 	fail = model_counts(MODEL_ALLOC, &err);
 	model_leave();
-	obj = fail ? NULL : calloc(1, sizeof(*obj) + size);
-	if (!obj)
+	if (fail || posix_memalign((void **)&obj, CACHE_LINE, sizeof(*obj) + size))
 		return NULL;
+	memset(obj, 0, sizeof(*obj) + size);
 	obj->mark = LIVE;
 	obj->size = size;
 	__atomic_fetch_add(&nr_objects, 1, __ATOMIC_RELAXED);

@@ -4,7 +4,8 @@
  *
  * Figures are gathered area by area, so those of a busy pool may be some mappings apart. Holders
  * are told apart by their name's address; they are visited in the order of it, a handful a pass,
- * so that no memory is needed and the visitor is called without a lock.
+ * so that no memory is needed and the visitor is called without a lock. A name may go with the last
+ * mapping that bears it, which cannot end under the area's lock: it is copied there.
  */
 #include "swiotlb-internal.h"
 
@@ -12,8 +13,9 @@
 #define LOG_INTERVAL_NS 1000000000ULL
 
 struct holder {
-	const char *owner;
+	uintptr_t owner; /* where the name was: it may be gone */
 	uint64_t bytes;
+	char name[XEN_SWIOTLB_OWNER_MAX];
 };
 
 static uint64_t largest_free(struct xen_swiotlb_area *area)
@@ -63,15 +65,24 @@ bool xen_swiotlb_stats(unsigned int index, struct xen_swiotlb_stats *stats)
 	return true;
 }
 
-/* Note @bytes of @owner in a table that keeps the lowest owners above @after; *@more: not all. */
-static unsigned int note(struct holder *table, unsigned int nr, const char *owner, uint64_t bytes,
-			 const char *after, bool *more)
+static void copy_name(char *to, const char *name)
 {
+	for (unsigned int i = 0; *name && i < XEN_SWIOTLB_OWNER_MAX - 1; i++)
+		*to++ = *name++;
+	*to = '\0';
+}
+
+/* Note @bytes of the owner named @name in a table that keeps the lowest owners above @after;
+ * *@more: not all. The area of one of its mappings is locked. */
+static unsigned int note(struct holder *table, unsigned int nr, const char *name, uint64_t bytes,
+			 uintptr_t after, bool *more)
+{
+	uintptr_t owner = (uintptr_t)name;
 	unsigned int at = 0;
 
-	if ((uintptr_t)owner <= (uintptr_t)after)
+	if (owner <= after)
 		return nr;
-	while (at < nr && (uintptr_t)table[at].owner < (uintptr_t)owner)
+	while (at < nr && table[at].owner < owner)
 		at++;
 	if (at < nr && table[at].owner == owner) {
 		table[at].bytes += bytes;
@@ -87,11 +98,12 @@ static unsigned int note(struct holder *table, unsigned int nr, const char *owne
 		table[i] = table[i - 1];
 	table[at].owner = owner;
 	table[at].bytes = bytes;
+	copy_name(table[at].name, name);
 	return nr + 1;
 }
 
 /* The next few holders behind @after, lowest first; how many. */
-static unsigned int gather(struct xen_swiotlb_pool *pool, const char *after, struct holder *table,
+static unsigned int gather(struct xen_swiotlb_pool *pool, uintptr_t after, struct holder *table,
 			   bool *more)
 {
 	unsigned int nr = 0;
@@ -126,14 +138,14 @@ static void holders(struct xen_swiotlb_pool *pool,
 		    void (*visit)(const char *owner, uint64_t bytes, void *arg), void *arg)
 {
 	struct holder table[HOLDER_BATCH];
-	const char *after = NULL;
+	uintptr_t after = 0;
 	bool more = true;
 
 	while (more) {
 		unsigned int nr = gather(pool, after, table, &more);
 
 		for (unsigned int i = 0; i < nr; i++)
-			visit(table[i].owner, table[i].bytes, arg);
+			visit(table[i].name, table[i].bytes, arg);
 		if (nr)
 			after = table[nr - 1].owner;
 	}
@@ -153,7 +165,7 @@ static void visit_top(const char *owner, uint64_t bytes, void *arg)
 	struct holder *top = arg;
 
 	if (bytes > top->bytes) {
-		top->owner = owner;
+		copy_name(top->name, owner);
 		top->bytes = bytes;
 	}
 }
@@ -222,7 +234,7 @@ static unsigned int pool_index(const struct xen_swiotlb_pool *pool)
 void xen_swiotlb_failed(struct xen_swiotlb_pool *pool, enum swiotlb_failure why, const char *owner,
 			size_t size)
 {
-	struct holder top = {"nobody", 0};
+	struct holder top = {.name = "nobody"};
 	struct xen_swiotlb_stats stats;
 
 	if (!count(pool, why))
@@ -234,5 +246,5 @@ void xen_swiotlb_failed(struct xen_swiotlb_pool *pool, enum swiotlb_failure why,
 		     "bytes used, most by %s: %llu)",
 		     owner, size, cause(pool, &stats, why, size), pool->bits,
 		     (unsigned long long)stats.bytes_used, (unsigned long long)stats.bytes,
-		     top.owner, (unsigned long long)top.bytes);
+		     top.name, (unsigned long long)top.bytes);
 }

@@ -143,7 +143,13 @@ struct xen_swiotlb_stats {
 /* Pool number @index (0, 1, ...) in order of creation; false when there is none. */
 bool xen_swiotlb_stats(unsigned int index, struct xen_swiotlb_stats *stats);
 
-/* Call @visit for each owner that holds slots in pool @index: who holds it. */
+#define XEN_SWIOTLB_OWNER_MAX 32 /* bytes of an owner's name in reports, with its NUL */
+
+/*
+ * Call @visit, which may map and unmap, for each owner that holds slots in pool @index. Owners are
+ * told apart by the address of the name that they mapped with. @owner is a copy for the length of
+ * the call, cut to XEN_SWIOTLB_OWNER_MAX: owner and mappings may have gone meanwhile.
+ */
 void xen_swiotlb_holders(unsigned int index,
 			 void (*visit)(const char *owner, uint64_t bytes, void *arg), void *arg);
 

@@ -260,6 +260,48 @@ static void holders_are_named_once(void)
 	dma_stop();
 }
 
+/* Owners of which each has a mapping, and a name that goes with it. */
+struct leaving {
+	char *name[3];
+	dma_addr_t dma[3];
+	unsigned int visits;
+};
+
+static void all_leave(const char *owner, uint64_t bytes, void *arg)
+{
+	static const char cut[] = "the name of a device that is as ";
+	struct leaving *leaving = arg;
+
+	ck_assert_uint_eq(strlen(owner), XEN_SWIOTLB_OWNER_MAX - 1);
+	ck_assert_mem_eq(owner, cut, XEN_SWIOTLB_OWNER_MAX - 1);
+	ck_assert_uint_eq(bytes, SLOT);
+	if (leaving->visits++)
+		return;
+	for (unsigned int i = 0; i < 3; i++) {
+		ck_assert(xen_swiotlb_unmap_single(leaving->dma[i], 1, XEN_DMA_TO_DEVICE, false));
+		memset(leaving->name[i], '#', strlen(leaving->name[i]));
+		free(leaving->name[i]);
+	}
+}
+
+static void holders_that_leave(void)
+{
+	struct leaving leaving = {0};
+	char *buf;
+
+	dma_start(NULL);
+	buf = buffer(4096);
+	for (unsigned int i = 0; i < 3; i++) {
+		leaving.name[i] = strdup("the name of a device that is as long as this");
+		leaving.dma[i] =
+			pool_map(pool_of(32), &bits32, leaving.name[i], buf, 1, XEN_DMA_TO_DEVICE);
+	}
+	xen_swiotlb_holders(0, all_leave, &leaving);
+	ck_assert_uint_eq(leaving.visits, 3);
+	buffer_free(buf, 4096);
+	dma_stop();
+}
+
 /* One segment, full: what was freed is found again, whatever state its slots are in. */
 static void freed_in_a_full_pool(void)
 {
@@ -332,6 +374,7 @@ static const struct unit_case cases[] = {
 	{"a guest without memory says so", no_guest_memory},
 	{"one line a second for each cause", one_line_a_second},
 	{"each holder is named once", holders_are_named_once},
+	{"holders are named that leave meanwhile", holders_that_leave},
 	{"a full pool uses what is freed", freed_in_a_full_pool},
 	{"settings at their limits", settings_at_their_limits},
 };

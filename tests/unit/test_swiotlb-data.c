@@ -199,6 +199,36 @@ static void three_bytes(void)
 	dma_stop();
 }
 
+/* A device writes all over its slots: on unmap the buffer gets its own bytes of that, and what lies
+ * beside it in memory nothing. */
+static void nothing_beside_comes_back(void)
+{
+	static const struct {
+		size_t at, size;
+	} table[] = {{0, 1}, {100, 100}, {3000, 2048}, {4095, 2}, {64, 4000}};
+	uint8_t *buf, want[8192], all[8192];
+	struct xen_dma_limits l = {.mask = MASK(28), .min_align_mask = 4095};
+
+	dma_start(NULL);
+	buf = buffer(8192);
+	memset(all, '!', sizeof(all));
+	for (unsigned int i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		size_t at = table[i].at, size = table[i].size;
+		dma_addr_t dma, first;
+
+		memset(buf, '.', 8192);
+		memset(want, '.', 8192);
+		memset(want + at, '!', size);
+		dma = pool_map(pool_of(28), &l, "dev", buf + at, size, XEN_DMA_FROM_DEVICE);
+		first = dma & ~(SLOT - 1);
+		device_write(first, all, ((dma + size + SLOT - 1) & ~(SLOT - 1)) - first);
+		ck_assert(xen_swiotlb_unmap_single(dma, size, XEN_DMA_FROM_DEVICE, false));
+		ck_assert_mem_eq(buf, want, 8192);
+	}
+	buffer_free(buf, 8192);
+	dma_stop();
+}
+
 /* What is zeroed behind a buffer ends with its slot. */
 static void neighbours_are_not_zeroed(void)
 {
@@ -289,6 +319,7 @@ static const struct unit_case cases[] = {
 	 nothing_of_own_buffers},
 	{"CVE-2022-0854: nothing of what the kernel did with the pages is left",
 	 nothing_of_the_kernel},
+	{"what a device wrote beside its buffer does not come back", nothing_beside_comes_back},
 	{"zeroing ends with the slot", neighbours_are_not_zeroed},
 };
 

@@ -3,7 +3,10 @@
  * xenpci check, explain and map as commands, in a fake host: what they print, how they end, and
  * that they change nothing, whatever fails.
  */
+#include <signal.h>
 #include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
 
 #include "unit.h"
 #include "xenpci/world.h"
@@ -194,12 +197,65 @@ static void each_call_fails(void)
 	}
 }
 
+/* Into a full disk, or to a reader that is gone: at once, or when a buffer is written at last. */
+static void output_lost(void)
+{
+	static const char *const lines[] = {
+		"list",		  "list --json",     "check " CARD,
+		"explain " CARD,  "map guest",	     "map --svg guest",
+		"status",	  "status --json",   "status --watch",
+		"status --watch", "assignable list", "assignable remove --dry-run " CARD,
+	};
+	unsigned int i, buffered;
+
+	make(true);
+	for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		for (buffered = 0; buffered < 2; buffered++) {
+			world.out = fopen("/dev/full", "w");
+			setvbuf(world.out, NULL, buffered ? _IOFBF : _IONBF, 0);
+			expect(EXIT_HOST, lines[i]);
+			expect_said("xenpci: error: cannot write the output: ");
+			fclose(world.out);
+		}
+	world.out = fopen("/dev/full", "w");
+	expect(EXIT_UNKNOWN, "check 0000:00:09.0"); /* nothing to write */
+	ck_assert_ptr_null(strstr(world_output, "output"));
+	fclose(world.out);
+}
+
+static int reader;
+
+static void leave(int number)
+{
+	close(reader);
+}
+
+/* As `xenpci status --watch | head -1`: nothing changes any more, so nothing is written. */
+static void reader_gone(void)
+{
+	const struct itimerval soon = {.it_value.tv_usec = 20000};
+	int ends[2];
+
+	make(true);
+	ck_assert_int_eq(pipe(ends), 0);
+	reader = ends[0];
+	world.out = fdopen(ends[1], "w");
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGALRM, leave);
+	setitimer(ITIMER_REAL, &soon, NULL);
+	expect(EXIT_HOST, "status --watch");
+	expect_said("cannot write the output: Broken pipe");
+	fclose(world.out);
+}
+
 static const struct unit_case cases[] = {
 	{"a device is checked", checked},
 	{"check and attach agree", checked_as_attach_judges},
 	{"wrong command lines are refused", wrong_lines},
 	{"each command has its JSON", documents},
 	{"a message is not taken for the line", line_behind_msi},
+	{"output that is lost is an error", output_lost},
+	{"status --watch ends with its reader", reader_gone},
 	{"whatever fails, nothing is changed", each_call_fails},
 };
 

@@ -173,7 +173,7 @@ static enum exit_status run(struct context *context, int argc, char **argv)
 enum exit_status world_run(const char *line)
 {
 	FILE *file = fmemopen(world_output, sizeof(world_output), "w");
-	struct context context = {.out = file, .err = file};
+	struct context context = {.out = world.out ? world.out : file, .err = file};
 	char *words = strdup(line), *argv[32], *rest, *word;
 	enum exit_status status;
 	int argc = 0;
@@ -184,10 +184,7 @@ enum exit_status world_run(const char *line)
 	for (word = strtok_r(words, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
 		argv[argc++] = word;
 	argv[argc] = NULL;
-	status = run(&context, argc, argv);
-	report_print(&context.report, 0, file);
-	report_clear(&context.report);
-	context_close(&context);
+	status = context_end(&context, run(&context, argc, argv));
 	fclose(file);
 	free(words);
 	return status;

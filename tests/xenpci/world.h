@@ -67,6 +67,7 @@ struct world {
 	bool interrupted;
 	bool signal_taken;	    /* it has cut a wait short */
 	bool locked;		    /* by another process */
+	FILE *out;		    /* standard output, if it is not world_output */
 	void (*meanwhile)(void);    /* somebody else acts, once, when xenpci waits */
 	unsigned long meanwhile_at; /* or before this call */
 };

@@ -90,13 +90,7 @@ int main(int argc, char **argv)
 	enum exit_status status;
 
 	interrupt_catch();
-	status = run(&context, argc, argv);
-	if (fflush(stdout) && !status)
-		status = report_error(&context.report, EXIT_HOST, "output", "cannot write|%s|",
-				      "standard output");
-	report_print(&context.report, 0, stderr);
-	report_clear(&context.report);
-	context_close(&context);
+	status = context_end(&context, run(&context, argc, argv));
 	names_close();
 	return status;
 }

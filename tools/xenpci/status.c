@@ -234,8 +234,9 @@ static enum exit_status watch(struct context *context, const uint32_t *only)
 		if (!status && strcmp(text, shown) != 0) {
 			fputs(text, context->out);
 			report_print(&context->report, 0, context->err);
-			fflush(context->out);
 		}
+		if (!status)
+			status = context_flush(context, true);
 		free(shown);
 		shown = text;
 		err = status ? 0 : store_wait(context->store, TICK_MS);

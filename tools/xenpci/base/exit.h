@@ -14,7 +14,7 @@ enum exit_status {
 	EXIT_BUSY = 5,	      /* somebody else holds the device, or another xenpci works */
 	EXIT_TIMEOUT = 6,     /* the guest or its backend did not answer; undone */
 	EXIT_LEFTOVER = 7,    /* something could not be undone: `xenpci status` names it */
-	EXIT_HOST = 8,	      /* no Xen, no xenstore, no sysfs or no right to use them */
+	EXIT_HOST = 8,	      /* no Xen, xenstore, sysfs, right to use them; output that is lost */
 	EXIT_INTERRUPTED = 9, /* by a signal; undone */
 };
 

@@ -6,6 +6,7 @@
 #include "context.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/memory.h"
@@ -119,6 +120,39 @@ void context_json(struct context *context, json_t *document)
 	json_dumpf(document, context->out, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
 	fputc('\n', context->out);
 	json_decref(document);
+}
+
+/* A pipe without a reader, which only a write would tell otherwise. */
+static bool is_gone(FILE *file)
+{
+	struct pollfd reader = {.fd = fileno(file)};
+
+	return reader.fd >= 0 && poll(&reader, 1, 0) > 0 && reader.revents & (POLLERR | POLLHUP);
+}
+
+/* SIGPIPE is ignored: an attach must not die of a reader that has gone. So this is to be asked. */
+enum exit_status context_flush(struct context *context, bool more)
+{
+	int err = fflush(context->out) ? errno : 0;
+	bool lost = ferror(context->out);
+
+	if (!err && more && is_gone(context->out))
+		err = EPIPE;
+	if (!err && !lost)
+		return EXIT_DONE;
+	clearerr(context->out); /* said once */
+	return report_error(&context->report, EXIT_HOST, "output", "cannot write the output|%s|",
+			    err ? strerror(err) : "a part of it is lost");
+}
+
+enum exit_status context_end(struct context *context, enum exit_status status)
+{
+	enum exit_status flushed = context_flush(context, false);
+
+	report_print(&context->report, 0, context->err);
+	report_clear(&context->report);
+	context_close(context);
+	return status ? status : flushed;
 }
 
 enum exit_status context_usage(struct context *context, const char *name, const char *wrong)

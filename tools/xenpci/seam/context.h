@@ -51,6 +51,18 @@ enum exit_status context_bdf(struct context *context, const char *text, struct b
 /* Print and release a JSON document. */
 void context_json(struct context *context, json_t *document);
 
+/*
+ * Has everything that was printed gone out? EXIT_HOST with a finding if not; with more also if
+ * nobody reads what comes next.
+ */
+enum exit_status context_flush(struct context *context, bool more);
+
+/*
+ * The end of a command: findings are printed, everything is closed. Returns the status, or
+ * EXIT_HOST for one that is done with its output lost.
+ */
+enum exit_status context_end(struct context *context, enum exit_status status);
+
 /* Milliseconds of a clock that only goes forward. */
 uint64_t context_clock(void);
 

@@ -37,20 +37,31 @@ int xen_dma_dev_init(struct xen_dma_dev *dev, const char *name, const struct xen
 	return 0;
 }
 
+static uint64_t live_bounces(const struct xen_dma_dev *dev)
+{
+	return xen_load(&dev->pool) ? xen_swiotlb_mappings_of(dev->limits.user) : 0;
+}
+
 void xen_dma_dev_fini(struct xen_dma_dev *dev)
 {
+	uint64_t bounces;
+
 	if (dev->debug)
 		xen_dma_debug_fini(dev);
-	if (xen_load(&dev->bounces))
-		xen_port_log(XEN_LOG_ERROR, "dma: %s: gone with %u bounce buffers still mapped",
-			     dev->name, dev->bounces);
-	dev->pool = NULL;
+	bounces = live_bounces(dev);
+	if (bounces)
+		xen_port_log(XEN_LOG_ERROR, "dma: %s: gone with %llu bounce buffers still mapped",
+			     dev->name, (unsigned long long)bounces);
+	else
+		dev->pool = NULL; /* what is live can still be unmapped */
 }
 
 int xen_dma_set_mask(struct xen_dma_dev *dev, uint64_t mask)
 {
 	if (!dma_mask_bits(mask))
 		return -XEN_EINVAL;
+	if (live_bounces(dev))
+		return -XEN_EBUSY;
 	if (dev->ops->probe(dev, mask, false))
 		return -XEN_EIO;
 	dev->limits.mask = mask;
@@ -133,14 +144,14 @@ static __attribute__((noinline)) void unmap_by_ops(struct xen_dma_dev *dev, dma_
 void xen_dma_unmap(struct xen_dma_dev *dev, dma_addr_t dma, size_t size, enum xen_dma_dir dir,
 		   unsigned int attrs)
 {
-	if (unlikely(dev->ops != &xen_swiotlb_dma_ops || xen_load(&dev->bounces)))
+	if (unlikely(dev->ops != &xen_swiotlb_dma_ops || xen_load(&dev->pool)))
 		unmap_by_ops(dev, dma, size, dir, attrs);
 }
 
 static inline void sync(struct xen_dma_dev *dev, dma_addr_t dma, size_t size, enum xen_dma_dir dir,
 			bool for_cpu)
 {
-	if (likely(dev->ops == &xen_swiotlb_dma_ops && !xen_load(&dev->bounces)))
+	if (likely(dev->ops == &xen_swiotlb_dma_ops && !xen_load(&dev->pool)))
 		return;
 	dev->ops->sync(dev, dma, size, dir, for_cpu);
 }
@@ -186,7 +197,7 @@ void xen_dma_unmap_sg(struct xen_dma_dev *dev, struct xen_dma_sg *sg, unsigned i
 static void sync_sg(struct xen_dma_dev *dev, struct xen_dma_sg *sg, unsigned int nents,
 		    enum xen_dma_dir dir, bool for_cpu)
 {
-	if (likely(dev->ops == &xen_swiotlb_dma_ops && !xen_load(&dev->bounces)))
+	if (likely(dev->ops == &xen_swiotlb_dma_ops && !xen_load(&dev->pool)))
 		return;
 	for (unsigned int i = 0; i < nents && sg[i].dma_length; i++)
 		dev->ops->sync(dev, sg[i].dma_addr, sg[i].dma_length, dir, for_cpu);

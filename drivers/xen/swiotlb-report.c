@@ -102,6 +102,17 @@ static unsigned int note(struct holder *table, unsigned int nr, const char *name
 	return nr + 1;
 }
 
+/* The first slot of the first live mapping that begins at slot @at or behind; NULL: none does. */
+static struct xen_swiotlb_slot *next_mapping(struct xen_swiotlb_segment *seg, unsigned int at)
+{
+	if (!seg->used)
+		return NULL;
+	for (; at < swiotlb_slots_of(seg); at++)
+		if (seg->slot[at].head == at && seg->slot[at].size)
+			return &seg->slot[at];
+	return NULL;
+}
+
 /* The next few holders behind @after, lowest first; how many. */
 static unsigned int gather(struct xen_swiotlb_pool *pool, uintptr_t after, struct holder *table,
 			   bool *more)
@@ -115,19 +126,11 @@ static unsigned int gather(struct xen_swiotlb_pool *pool, uintptr_t after, struc
 		struct xen_swiotlb_segment *seg;
 
 		for (seg = area->segments; seg; seg = seg->next) {
-			unsigned int i = 0;
+			struct xen_swiotlb_slot *head = next_mapping(seg, 0);
 
-			while (seg->used && i < swiotlb_slots_of(seg)) {
-				struct xen_swiotlb_slot *slot = &seg->slot[i];
-
-				if (slot->head != i || !slot->size) {
-					i++;
-					continue;
-				}
-				nr = note(table, nr, slot->owner,
-					  (uint64_t)slot->count << SLOT_SHIFT, after, more);
-				i += slot->count;
-			}
+			for (; head; head = next_mapping(seg, head->index + head->count))
+				nr = note(table, nr, head->owner,
+					  (uint64_t)head->count << SLOT_SHIFT, after, more);
 		}
 		xen_port_unlock(&area->lock, flags);
 	}
@@ -158,6 +161,33 @@ void xen_swiotlb_holders(unsigned int index,
 
 	if (pool)
 		holders(pool, visit, arg);
+}
+
+static uint64_t mappings_of(struct xen_swiotlb_area *area, uint64_t user)
+{
+	unsigned long flags = xen_port_lock(&area->lock);
+	struct xen_swiotlb_segment *seg;
+	uint64_t nr = 0;
+
+	for (seg = area->segments; seg; seg = seg->next) {
+		struct xen_swiotlb_slot *head = next_mapping(seg, 0);
+
+		for (; head; head = next_mapping(seg, head->index + head->count))
+			nr += head->user == user;
+	}
+	xen_port_unlock(&area->lock, flags);
+	return nr;
+}
+
+uint64_t xen_swiotlb_mappings_of(uint64_t user)
+{
+	struct xen_swiotlb_pool *pool;
+	uint64_t nr = 0;
+
+	for (unsigned int i = 0; (pool = xen_swiotlb_pool_nr(i)); i++)
+		for (unsigned int a = 0; a <= pool->area_mask; a++)
+			nr += mappings_of(&pool->area[a], user);
+	return nr;
 }
 
 static void visit_top(const char *owner, uint64_t bytes, void *arg)

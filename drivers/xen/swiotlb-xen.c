@@ -3,9 +3,9 @@
  * The DMA backend of PV guests: a page's machine address where the device can reach it, a bounce
  * buffer where it cannot, coherent memory from the cache of contiguous regions.
  *
- * dev->bounces counts the device's live bounce buffers: while it has none, unmapping and syncing
- * are nothing to do, without a look at any table. It is raised before the address is handed out.
- * No locks here.
+ * A device has a pool from its first bounce on: until then unmapping and syncing are nothing to do,
+ * without a look at any table. The pool is set before the address is handed out, and nothing of
+ * the device is written by a mapping after that. No locks here.
  */
 #include <xen/coherent.h>
 
@@ -89,10 +89,7 @@ static inline int bounce(struct xen_dma_dev *dev, paddr_t paddr, size_t size, en
 		if (!pool)
 			return err;
 	}
-	err = xen_swiotlb_map_single(pool, &dev->limits, dev->name, paddr, size, dir, dma);
-	if (likely(!err))
-		xen_fetch_add(&dev->bounces, 1);
-	return err;
+	return xen_swiotlb_map_single(pool, &dev->limits, dev->name, paddr, size, dir, dma);
 }
 
 static int map(struct xen_dma_dev *dev, paddr_t paddr, size_t size, enum xen_dma_dir dir,
@@ -132,7 +129,6 @@ dma_addr_t xen_dma_bounce_page(struct xen_dma_dev *dev, pfn_t pfn, size_t offset
 		goto slowly;
 	if (unlikely(!swiotlb_map_page(pool, dev, va + offset, size, dir, &dma)))
 		goto slowly;
-	xen_fetch_add(&dev->bounces, 1);
 	return dma;
 slowly:
 	return bounce_slowly(dev, pfn_to_paddr(pfn) + offset, size, dir);
@@ -141,23 +137,21 @@ slowly:
 static void unmap(struct xen_dma_dev *dev, dma_addr_t dma, size_t size, enum xen_dma_dir dir,
 		  unsigned int attrs)
 {
-	if (likely(!xen_load(&dev->bounces)) || attrs & XEN_DMA_ATTR_MMIO)
-		return;
-	if (xen_swiotlb_unmap_single(dma, size, dir, attrs & XEN_DMA_ATTR_SKIP_SYNC))
-		xen_fetch_sub(&dev->bounces, 1);
+	if (likely(xen_load(&dev->pool)) && !(attrs & XEN_DMA_ATTR_MMIO))
+		xen_swiotlb_unmap_single(dma, size, dir, attrs & XEN_DMA_ATTR_SKIP_SYNC);
 }
 
 static void sync(struct xen_dma_dev *dev, dma_addr_t dma, size_t size, enum xen_dma_dir dir,
 		 bool for_cpu)
 {
-	if (unlikely(xen_load(&dev->bounces)))
+	if (likely(xen_load(&dev->pool)))
 		xen_swiotlb_sync_single(dma, size, dir, for_cpu);
 }
 
 static void unmap_sg(struct xen_dma_dev *dev, struct xen_dma_sg *sg, unsigned int nents,
 		     enum xen_dma_dir dir, unsigned int attrs)
 {
-	if (likely(!xen_load(&dev->bounces)))
+	if (likely(!xen_load(&dev->pool)))
 		return;
 	for (unsigned int i = 0; i < nents && sg[i].dma_length; i++)
 		unmap(dev, sg[i].dma_addr, sg[i].dma_length, dir, attrs);

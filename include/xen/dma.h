@@ -76,8 +76,7 @@ struct xen_dma_dev {
 	const char *name; /* for messages; outlives the device */
 	struct xen_dma_limits limits;
 	const struct xen_dma_ops *ops;
-	struct xen_swiotlb_pool *pool; /* backend: NULL until the first bounce */
-	uint32_t bounces;	       /* live bounce mappings */
+	struct xen_swiotlb_pool *pool; /* backend: NULL until something must be bounced */
 	int last_error;		       /* why the last map failed; 0: none has */
 	void *debug;		       /* dma-debug's record */
 	uint64_t breaches;	       /* that dma-debug saw; stays after fini */
@@ -91,12 +90,13 @@ struct xen_dma_dev {
 int xen_dma_dev_init(struct xen_dma_dev *dev, const char *name, const struct xen_dma_ops *ops,
 		     const struct xen_dma_limits *limits);
 
-/* Releases what the library holds for it. Live mappings are a bug of the driver: logged. */
+/* Releases what the library holds for it. Live bounce buffers are a bug of the driver: logged. */
 void xen_dma_dev_fini(struct xen_dma_dev *dev);
 
 /*
- * Narrow or widen the masks before the first mapping. -XEN_EINVAL: malformed; -XEN_EIO: the
- * machine cannot provide memory below such a mask (tried out, not guessed).
+ * Narrow or widen the masks before the first mapping. -XEN_EINVAL: malformed; -XEN_EBUSY: bounce
+ * buffers are live (streaming mask only); -XEN_EIO: the machine cannot provide memory below such a
+ * mask (tried out, not guessed).
  */
 int xen_dma_set_mask(struct xen_dma_dev *dev, uint64_t mask);
 int xen_dma_set_coherent_mask(struct xen_dma_dev *dev, uint64_t mask);

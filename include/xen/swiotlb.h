@@ -153,6 +153,10 @@ bool xen_swiotlb_stats(unsigned int index, struct xen_swiotlb_stats *stats);
 void xen_swiotlb_holders(unsigned int index,
 			 void (*visit)(const char *owner, uint64_t bytes, void *arg), void *arg);
 
+/* How many live mappings the device numbered @user (struct xen_dma_limits) has, in all pools.
+ * O(slots): for quiet moments. */
+uint64_t xen_swiotlb_mappings_of(uint64_t user);
+
 /*
  * Give back segments that have been wholly free for @idle_ns or longer, keeping no fewer bytes
  * than initial_bytes a pool. Call now and then from housekeeping, or with 0 to get all back.

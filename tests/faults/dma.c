@@ -99,7 +99,7 @@ static void no_slots(void)
 {
 	struct xen_swiotlb_stats stats;
 
-	require(!dev.bounces);
+	require(!xen_swiotlb_mappings_of(dev.limits.user));
 	xen_swiotlb_trim(0);
 	for (unsigned int i = 0; xen_swiotlb_stats(i, &stats); i++)
 		require(!stats.bytes_used && !stats.bytes && !stats.segments);
@@ -274,7 +274,7 @@ static void undo_debugged(void)
 	unmap_sg();
 	xen_dma_dev_fini(&dev);
 	require(!xen_dma_debug_breaches(&dev));
-	require(!dev.bounces);
+	require(!xen_swiotlb_mappings_of(dev.limits.user));
 	new_device(28);
 	xen_coherent_trim(0);
 }

@@ -40,7 +40,7 @@ static const struct documented {
 	{"xen_coherent_alloc", "coherent.h", "EINVAL", false, "xen_contiguous_create"},
 	{"xen_swiotlb_pool_get", "swiotlb.h", "EINVAL ENOMEM", false, NULL},
 	{"xen_swiotlb_map_single", "swiotlb.h", "E2BIG EINVAL EFAULT ENOSPC ENOMEM", false, NULL},
-	{"xen_dma_set_mask", "dma.h", "EINVAL EIO", false, NULL},
+	{"xen_dma_set_mask", "dma.h", "EINVAL EBUSY EIO", false, NULL},
 	{"xen_dma_map_page", "dma.h", "EINVAL EFAULT ERANGE", false, "xen_swiotlb_map_single"},
 	{"xen_dma_map_sg", "dma.h", "", false, "xen_dma_map_page"},
 	{"xen_dma_alloc_coherent", "dma.h", "EINVAL E2BIG", false, "xen_coherent_alloc"},

@@ -359,7 +359,7 @@ void fuzz_one(struct fuzz_input *in)
 			free_coherent(&coherent[i]);
 	oracle_check();
 	for (unsigned int i = 0; i < NR_DEVS; i++) {
-		FUZZ_CHECK(!dev[i].bounces);
+		FUZZ_CHECK(!xen_swiotlb_mappings_of(dev[i].limits.user));
 		xen_dma_dev_fini(&dev[i]);
 		FUZZ_CHECK(!xen_dma_debug_breaches(&dev[i]));
 	}

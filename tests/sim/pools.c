@@ -43,11 +43,13 @@ void device_start(struct sim_cpu *cpu, struct device *dev)
 
 void device_stop(struct device *dev)
 {
+	uint64_t bounces = xen_swiotlb_mappings_of(dev->dma.limits.user);
+
+	sim_expect(!bounces, "%s has %llu bounce buffers in the end", dev->name,
+		   (unsigned long long)bounces);
 	xen_dma_dev_fini(&dev->dma);
 	sim_expect(!xen_dma_debug_breaches(&dev->dma), "dma-debug accuses the simulation: %s",
 		   model_last_log());
-	sim_expect(!dev->dma.bounces, "%s has %u bounce buffers in the end", dev->name,
-		   dev->dma.bounces);
 }
 
 void op_device(struct sim_cpu *cpu)

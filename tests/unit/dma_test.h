@@ -98,6 +98,12 @@ static inline void device_write(dma_addr_t dma, const void *buf, size_t size)
 	ck_assert(model_dma_write(dma, buf, size));
 }
 
+/* The device's live bounce buffers. */
+static inline uint64_t bounces(const struct xen_dma_dev *dev)
+{
+	return xen_swiotlb_mappings_of(dev->limits.user);
+}
+
 static inline struct xen_swiotlb_pool *pool_of(unsigned int bits)
 {
 	int err = 0;

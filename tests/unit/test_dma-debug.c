@@ -179,7 +179,7 @@ static void bad_lists(void)
 	memcpy(other, sg, sizeof(sg));
 	xen_dma_unmap_sg(&dev, sg, 2, XEN_DMA_TO_DEVICE, 0);
 	one_more(0, "another list");
-	ck_assert_uint_eq(dev.bounces, 0); /* all of it was unmapped */
+	ck_assert_uint_eq(bounces(&dev), 0); /* all of it was unmapped */
 	xen_dma_unmap_sg(&dev, other, 3, XEN_DMA_TO_DEVICE, 0);
 	one_more(1, "not mapped");
 	stop();

@@ -99,7 +99,11 @@ static void masks_change(void)
 	/* Across the page, so that it bounces wherever it is. */
 	dma = map(&dev, buf, 8192, XEN_DMA_TO_DEVICE);
 	ck_assert(xen_swiotlb_is_bounce(dma));
+	/* Not while there are any. */
+	ck_assert_int_eq(xen_dma_set_mask(&dev, MASK(24)), -XEN_EBUSY);
+	ck_assert_uint_eq(dev.limits.mask, MASK(30));
 	xen_dma_unmap(&dev, dma, 8192, XEN_DMA_TO_DEVICE, 0);
+	ck_assert_uint_eq(bounces(&dev), 0);
 	ck_assert_int_eq(xen_dma_set_mask(&dev, MASK(24)), 0);
 	dma = map(&dev, buf, 8192, XEN_DMA_TO_DEVICE);
 	ck_assert_uint_le(dma + 8191, MASK(24));

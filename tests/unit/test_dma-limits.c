@@ -71,7 +71,7 @@ static void mmio_is_itself_or_nothing(void)
 	refused(&dev, bar, 0, 10, 0, -XEN_EFAULT); /* not said to be MMIO */
 	ck_assert_int_eq(xen_p2m_identity_remove(bar, 16), 0);
 	ck_assert_int_eq(xen_p2m_identity_remove(high, 16), 0);
-	ck_assert_uint_eq(dev.bounces, 0);
+	ck_assert_uint_eq(bounces(&dev), 0);
 	/* The set keeps its nodes; they are not the DMA layer's. */
 	allocs_at_start = model_allocs();
 	dma_stop();
@@ -174,7 +174,7 @@ static void max_mapping_is_true(void)
 		     offset += step)
 			xen_dma_unmap(&dev, map(&dev, buf + offset, most, XEN_DMA_TO_DEVICE), most,
 				      XEN_DMA_TO_DEVICE, 0);
-		ck_assert_uint_eq(dev.bounces, 0);
+		ck_assert_uint_eq(bounces(&dev), 0);
 		xen_swiotlb_trim(0);
 	}
 	ck_assert_uint_eq(model_log_lines(XEN_LOG_ERROR), 0);

@@ -26,7 +26,7 @@ static void one_page_is_direct(void)
 		ck_assert_mem_eq(buf + offset, "abc", 3);
 		xen_dma_unmap(&dev, dma, 100, XEN_DMA_BIDIRECTIONAL, 0);
 	}
-	ck_assert_uint_eq(dev.bounces, 0);
+	ck_assert_uint_eq(bounces(&dev), 0);
 	ck_assert_ptr_null(dev.pool);
 	ck_assert_uint_eq(model_hypercalls(), calls);
 	buffer_free(buf, 4096);
@@ -50,7 +50,7 @@ static void contiguous_is_direct(void)
 					  mfn_to_dma(mfn_of(va)) + 7);
 		}
 	}
-	ck_assert_uint_eq(dev.bounces, 0);
+	ck_assert_uint_eq(bounces(&dev), 0);
 	ck_assert(!xen_swiotlb_stats(0, &(struct xen_swiotlb_stats){0})); /* no pool was made */
 	buffer_free(buf, 8 * MIB);
 	dma_stop();
@@ -79,7 +79,7 @@ static void up_to_the_mask(void)
 	ck_assert_uint_eq(xen_dma_map_page(&dev, pfn_add(pfn, -1ULL), 8191, 1, XEN_DMA_TO_DEVICE,
 					   0),
 			  MASK(28));
-	ck_assert_uint_eq(dev.bounces, 0);
+	ck_assert_uint_eq(bounces(&dev), 0);
 	dma_stop();
 }
 
@@ -104,7 +104,7 @@ static void discontiguous_is_not_direct(void)
 	fill_random(buf, MIB, &rng);
 	at = gap(buf) - 1000;
 	dma = map(&dev, at, 3000, XEN_DMA_TO_DEVICE);
-	ck_assert_uint_eq(dev.bounces, 1);
+	ck_assert_uint_eq(bounces(&dev), 1);
 	ck_assert(xen_swiotlb_is_bounce(dma));
 	device_read(dma, seen, 3000);
 	ck_assert_mem_eq(seen, at, 3000);
@@ -112,13 +112,13 @@ static void discontiguous_is_not_direct(void)
 	/* To the byte: up to the gap it is direct. */
 	ck_assert_uint_eq(map(&dev, at, 1000, XEN_DMA_TO_DEVICE),
 			  mfn_to_dma(mfn_of(at)) + xen_page_offset((uintptr_t)at));
-	ck_assert_uint_eq(dev.bounces, 0);
+	ck_assert_uint_eq(bounces(&dev), 0);
 
 	/* No bounce buffer can help this one: refused, not handed out wrong. */
 	ck_assert_int_eq(xen_dma_dev_init(&dev, "narrow", &xen_swiotlb_dma_ops, &narrow), 0);
 	refused(&dev, xen_port_virt_to_pfn(at), xen_page_offset((uintptr_t)at), 5000, 0,
 		-XEN_EINVAL);
-	ck_assert_uint_eq(dev.bounces, 0);
+	ck_assert_uint_eq(bounces(&dev), 0);
 	buffer_free(buf, MIB);
 	dma_stop();
 }
@@ -142,7 +142,7 @@ static void boundary_is_the_machines(void)
 			ck_assert_uint_eq(dma, machine);
 			direct++;
 		} else {
-			ck_assert_uint_eq(dev.bounces, 1);
+			ck_assert_uint_eq(bounces(&dev), 1);
 			bounced++;
 		}
 		xen_dma_unmap(&dev, dma, 9000, XEN_DMA_TO_DEVICE, 0);
@@ -172,7 +172,7 @@ static void mask_is_exact(void)
 		device_read(dma, seen, 4096);
 		ck_assert_mem_eq(seen, buf, 4096);
 		xen_dma_unmap(&dev, dma, 4096, XEN_DMA_TO_DEVICE, 0);
-		ck_assert_uint_eq(dev.bounces, 0);
+		ck_assert_uint_eq(bounces(&dev), 0);
 		xen_dma_dev_fini(&dev);
 	}
 	buffer_free(buf, 4096);
@@ -315,7 +315,7 @@ static void two_cpus(void)
 		ck_assert_uint_eq(w[i].errors, 0);
 		buffer_free(w[i].buf, 8192);
 	}
-	ck_assert_uint_eq(dev.bounces, 0);
+	ck_assert_uint_eq(bounces(&dev), 0);
 	dma_stop();
 }
 
@@ -330,7 +330,7 @@ static void no_memory_for_a_pool(void)
 	refused(&dev, xen_port_virt_to_pfn(buf), 0, 100, 0, -XEN_ENOMEM);
 	ck_assert_ptr_null(dev.pool);
 	xen_dma_unmap(&dev, map(&dev, buf, 100, XEN_DMA_TO_DEVICE), 100, XEN_DMA_TO_DEVICE, 0);
-	ck_assert_uint_eq(dev.bounces, 0);
+	ck_assert_uint_eq(bounces(&dev), 0);
 	buffer_free(buf, 4096);
 	dma_stop();
 }

@@ -2,7 +2,8 @@
 /*
  * Claims: which resource owns which addresses, and their identity in the P2M. Leaves (BARs, ROMs)
  * stand in one exclusive set of byte ranges; windows and apertures, which nest, in a list. Two
- * claims may overlap only if the one is a window or aperture above the other and holds it whole.
+ * claims may overlap only if the one is a window or aperture above the other and holds it whole; a
+ * disabled ROM is in nobody's way.
  * Invariant: a resource is in the registry and its pages are identity (but for one over RAM, where
  * its host allows that), or neither, except within xen_pci_claim() and xen_pci_unclaim(). The
  * registry serves all hosts and is guarded by registry.lock; the P2M locks itself and counts, so
@@ -26,6 +27,7 @@ struct obstacle {
 	const char *how; /* NULL: nothing does */
 	uint64_t start, size;
 	char name[XEN_PCI_NAME_MAX];
+	struct xen_pci_resource *rom; /* it gives way; NULL: it does not */
 };
 
 static bool is_window(const struct xen_pci_resource *res)
@@ -113,6 +115,15 @@ bool xen_pci_reachable(const struct xen_pci_resource *res)
 	return true;
 }
 
+/* What a disabled ROM claims nothing answers at. Of another host, which may be changing, none
+ * is touched. */
+static bool gives_way(const struct xen_pci_resource *rom, const struct xen_pci_resource *to)
+{
+	return to->dev && to->dev->host == rom->dev->host && rom->kind == XEN_PCI_RES_ROM &&
+	       !(rom->flags & XEN_PCI_RES_ENABLED) &&
+	       (to->kind != XEN_PCI_RES_ROM || to->flags & XEN_PCI_RES_ENABLED);
+}
+
 /* Under the lock: check @res against all claims. */
 static bool find_obstacle(const struct xen_pci_resource *res, struct obstacle *obstacle)
 {
@@ -120,8 +131,11 @@ static bool find_obstacle(const struct xen_pci_resource *res, struct obstacle *o
 	uint64_t from = res->start;
 
 	while (xen_ranges_first(&registry.leaves, from, end_of(res), &leaf)) {
-		if (set_obstacle(obstacle, judge(res, leaf.tag), leaf.tag))
+		if (set_obstacle(obstacle, judge(res, leaf.tag), leaf.tag)) {
+			if (gives_way(leaf.tag, res))
+				obstacle->rom = (struct xen_pci_resource *)leaf.tag;
 			return true;
+		}
 		from = leaf.end;
 		if (from >= end_of(res))
 			break;
@@ -145,7 +159,7 @@ static int register_claim(struct xen_pci_resource *res, struct obstacle *obstacl
 	unsigned long flags = xen_port_lock(&registry.lock);
 	int rc = 0;
 
-	obstacle->how = NULL;
+	*obstacle = (struct obstacle){0};
 	if (find_obstacle(res, obstacle)) {
 		rc = -XEN_EEXIST;
 	} else if (is_window(res)) {
@@ -235,6 +249,16 @@ static void log_ram(const struct xen_pci_resource *res, const struct xen_range *
 		     ((unsigned long long)range.end << XEN_PAGE_SHIFT) - 1);
 }
 
+static void make_way(struct xen_pci_resource *rom, const struct xen_pci_resource *to)
+{
+	struct obstacle obstacle;
+
+	xen_pci_unclaim(rom);
+	xen_pci_mark_conflict(rom->dev->host, rom);
+	set_obstacle(&obstacle, "gives way to", to);
+	log_obstacle(rom, &obstacle);
+}
+
 int xen_pci_claim(struct xen_pci_resource *res)
 {
 	struct xen_range ram = {0};
@@ -246,6 +270,10 @@ int xen_pci_claim(struct xen_pci_resource *res)
 		return -XEN_EEXIST;
 	}
 	rc = register_claim(res, &obstacle);
+	while (rc && obstacle.rom) {
+		make_way(obstacle.rom, res);
+		rc = register_claim(res, &obstacle);
+	}
 	if (rc) {
 		if (obstacle.how)
 			log_obstacle(res, &obstacle);

@@ -12,6 +12,11 @@
  * resources are claimed in one registry: BARs may lie in windows and windows in windows and
  * apertures, but two BARs, or a BAR half in a window, are an error that names both.
  *
+ * A ROM that is disabled is claimed as well: to read it, a driver sets its enable bit and expects
+ * identity at the address that firmware gave it. But firmware may leave a stale address there, at
+ * which nothing answers: such a ROM gives way to whatever else of its host lies there, whichever
+ * came first, and is the one in conflict.
+ *
  * What a device says is not trusted: header types, sizes, bus numbers and capability pointers are
  * checked; a bridge whose secondary bus is not above its own, or already seen, is not followed. A
  * scan makes a bounded number of accesses, whatever it reads.

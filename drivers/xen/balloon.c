@@ -108,6 +108,8 @@ static int take_pages(struct batch *batch, unsigned int most)
 			xen_port_free_pages(va, 0);
 			return -XEN_ENOMEM;
 		}
+		/* Xen does not clear what a living domain gives back: the next would read it. */
+		__builtin_memset(va, 0, XEN_PAGE_SIZE);
 		batch->pfn[batch->nr] = pfn;
 		batch->mfn[batch->nr] = mk_mfn(XEN_INVALID_FRAME);
 		batch->extent[batch->nr] = mfn_x(xen_pfn_to_mfn(pfn));

@@ -2,10 +2,10 @@
 /*
  * Balloon: pages of RAM that the domain has given back to Xen, and their PFNs.
  *
- * Inflating takes pages from the port, unmaps them and returns their frames; their P2M entries are
- * INVALID, their PFNs remain RAM ranges (identity is refused over them). Deflating asks Xen for
- * frames, maps them where they were and gives the pages back to the port. Spare PFNs from set-up
- * that were never populated can be handed to the balloon with xen_balloon_add_spare().
+ * Inflating takes pages from the port, zeroes and unmaps them and returns their frames; their P2M
+ * entries are INVALID, their PFNs remain RAM ranges (identity is refused over them). Deflating asks
+ * Xen for frames, maps them where they were and gives the pages back to the port. Spare PFNs from
+ * set-up that were never populated can be handed to the balloon with xen_balloon_add_spare().
  *
  * What is done by halves is undone; if Xen refuses that too, the kernel would be left with pages
  * that it cannot reach or frames that it does not know, and the library panics.

@@ -3,7 +3,9 @@
 #include <pthread.h>
 #include <string.h>
 
+#include <model/domain.h>
 #include <xen/atomic.h>
+#include <xen/hypercall.h>
 
 #include "balloon_test.h"
 
@@ -258,8 +260,38 @@ static void not_taken_back(void)
 	ck_assert_ptr_nonnull(strstr(model_last_log(), "does not take"));
 }
 
+static xen_pfn_t given[128];
+static unsigned int nr_given;
+
+static void note_given(struct model_lie_call *call)
+{
+	const struct xen_memory_reservation *arg = call->arg;
+
+	if (call->kind != MODEL_MEMORY_OP || call->cmd != XENMEM_decrease_reservation || call->done)
+		return;
+	for (unsigned long i = 0; i < arg->nr_extents; i++)
+		given[nr_given++] = arg->extent_start.p[i];
+}
+
+/* The frames as the domain sees them that gets them next. */
+static void nothing_is_told(void)
+{
+	static const uint8_t zeroes[XEN_PAGE_SIZE];
+
+	start();
+	model_lie(note_given);
+	ck_assert_int_eq(xen_balloon_inflate(100, NULL), 0);
+	model_lie(NULL);
+	ck_assert_uint_eq(nr_given, 100);
+	for (unsigned int i = 0; i < nr_given; i++)
+		unit_expect(!memcmp(model_frame(mk_mfn(given[i])), zeroes, sizeof(zeroes)));
+	ck_assert_int_eq(xen_balloon_deflate(100, NULL), 0);
+	stop();
+}
+
 static const struct unit_case cases[] = {
 	{"pages go out and come back", out_and_in},
+	{"what goes out holds nothing of ours", nothing_is_told},
 	{"the lowest pages come back first", lowest_first},
 	{"identity is refused over the balloon's pages", identity_refused},
 	{"no more comes back than Xen has", xen_is_short},

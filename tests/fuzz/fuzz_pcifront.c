@@ -264,7 +264,7 @@ static void plug(void)
 
 static void begin(unsigned int first)
 {
-	static const struct xen_e820_entry map[] = {{0, 64ULL << 20, XEN_E820_RAM}};
+	static const struct xen_e820_entry map[] = {{0, 8ULL << 20, XEN_E820_RAM}};
 	const struct model_params params = {.e820 = map,
 					    .nr_e820 = 1,
 					    .nr_pages = 256,

@@ -3,7 +3,7 @@
 # Runs fuzz targets:
 #   run.sh search SECONDS PROGRAM...   look for new inputs, from the corpora on
 #   run.sh count NUMBER PROGRAM...     so many inputs, from the kept corpora on, by FUZZ_SEED
-#   run.sh corpus PROGRAM...           every kept input once
+#   run.sh corpus PROGRAM...           every kept input, in two orders: does each do the same?
 #   run.sh replay FILE PROGRAM         one input
 #   run.sh merge PROGRAM...            what was found, minimised, into tests/fuzz/corpus
 # From the environment: O, the build folder; FUZZ_SEED; FUZZ_CORPUS, where the corpora are.
@@ -20,6 +20,9 @@ failed=$O/fuzz/failed
 max_len=1024
 # A second is a hundred times what the slowest input takes. Leaks are the targets' own to judge.
 flags=(-timeout=10 -rss_limit_mb=2048 -detect_leaks=0 -max_len="$max_len")
+# Where inputs are many: no stack of each allocation, and a quarantine that is longer than an input
+# but stays in the cache. An input that failed is run again without.
+quick=malloc_context_size=1:quarantine_size_mb=16:${ASAN_OPTIONS-}
 
 name_of()
 {
@@ -44,26 +47,40 @@ judge()
 	fail "$name: status $status; again: make fuzz T=$name${saved:+ R=$saved}"
 }
 
-# Each input is named, so that libFuzzer runs just these, and says so.
+# Inputs that did one thing in one order and another thing in the other.
+fickle()
+{
+	sort -u "$1" | cut -d ' ' -f 1 | uniq -d | wc -l
+}
+
+# Each input is named, so that libFuzzer runs just these, and says so. A target that leaves
+# something behind for the next input is not found out by one order.
 run_corpus()
 {
-	local name log ran files=()
+	local name log ran traces files=() back=()
 
-	name=$(name_of "$1") log=$found/$name.log
+	name=$(name_of "$1") log=$found/$name.log traces=$found/$name.traces
 	mapfile -t files < <(find "$corpora/$name" -type f 2>/dev/null | sort)
 	if [ ${#files[@]} -eq 0 ]; then
 		fail "$name: no corpus in $corpora/$name"
 		return
 	fi
-	timeout --kill-after=5 "${FUZZ_LIMIT:-120}" nice "$1" "${flags[@]}" \
-		-artifact_prefix="$failed/$name-" "${files[@]}" >"$log" 2>&1 </dev/null
+	mapfile -t back < <(printf '%s\n' "${files[@]}" | sort -r)
+	rm -f "$traces"
+	FUZZ_TRACES=$traces timeout --kill-after=5 "${FUZZ_LIMIT:-120}" nice "$1" "${flags[@]}" \
+		-artifact_prefix="$failed/$name-" "${files[@]}" "${back[@]}" \
+		>"$log" 2>&1 </dev/null
 	set -- $?
 	ran=$(grep -c '^Executed ' "$log")
-	if [ "$1" -eq 0 ] && [ "$ran" -ne ${#files[@]} ]; then
-		fail "$name: $ran of ${#files[@]} inputs were run"
-		return
+	if [ "$1" -eq 0 ] && [ "$ran" -ne $((2 * ${#files[@]})) ]; then
+		fail "$name: $ran runs of ${#files[@]} inputs in two orders"
+	elif [ "$1" -eq 0 ] && [ "$(wc -l <"$traces")" -ne "$ran" ]; then
+		fail "$name: not every input told what it did"
+	elif [ "$1" -eq 0 ] && [ "$(fickle "$traces")" -ne 0 ]; then
+		fail "$name: $(fickle "$traces") inputs do not the same in another order"
+	else
+		judge "$name" "$1" "$log" "$name: ${#files[@]} inputs in two orders"
 	fi
-	judge "$name" "$1" "$log" "$name: ${#files[@]} inputs"
 }
 
 # The time that libFuzzer keeps to, and some for loading the corpus and an input that hangs.
@@ -73,7 +90,7 @@ search()
 
 	name=$(name_of "$2") log=$found/$name.log
 	mkdir -p "$found/$name"
-	timeout --kill-after=5 $((seconds + 60)) nice "$2" "${flags[@]}" \
+	ASAN_OPTIONS=$quick timeout --kill-after=5 $((seconds + 60)) nice "$2" "${flags[@]}" \
 		-max_total_time="$seconds" -print_final_stats=1 -seed="${FUZZ_SEED:-0}" \
 		-artifact_prefix="$failed/$name-" "$found/$name" "$corpora/$name" \
 		>"$log" 2>&1 </dev/null
@@ -94,7 +111,8 @@ count()
 	name=$(name_of "$2") log=$found/$name.log
 	echo "  $name: seed $seed"
 	rm -rf "$found/$name-count" && mkdir -p "$found/$name-count"
-	nice "$2" "${flags[@]}" -runs="$number" -print_final_stats=1 -seed="$seed" \
+	ASAN_OPTIONS=$quick nice "$2" "${flags[@]}" -runs="$number" -reload=0 \
+		-print_final_stats=1 -seed="$seed" \
 		-artifact_prefix="$failed/$name-" "$found/$name-count" "$corpora/$name" \
 		>"$log" 2>&1 </dev/null
 	set -- $?

@@ -30,14 +30,22 @@ expect()
 
 # As libFuzzer does it: every file named is run and said to have been.
 # shellcheck disable=SC2016 # for the programs
+traces='for f; do [ ! -f "$f" ] || echo "${f##*/} what" >>"$FUZZ_TRACES"; done;'
+# shellcheck disable=SC2016
 runs='for f; do [ ! -f "$f" ] || { echo "Running: $f"; echo "Executed $f in 0 ms"; }; done'
+runs=$traces$runs
+silent="$runs; sed -i 1d \"\$FUZZ_TRACES\""
+fickle="$runs; sed -i 1d \"\$FUZZ_TRACES\"; echo two who >>\"\$FUZZ_TRACES\""
 # shellcheck disable=SC2016
 crashes='for f; do [ ! -f "$f" ] || { echo "Running: $f"; echo "model: a rule"; exit 77; }; done'
 bad='0 passed, 1 failed, 0 skipped status 1'
-expect 't: 2 inputs fuzz: 1 passed, 0 failed, 0 skipped status 0' 'a corpus passes' "$runs" corpus
+expect 't: 2 inputs in two orders fuzz: 1 passed, 0 failed, 0 skipped status 0' 'a corpus passes' "$runs" corpus
 expect "model: a rule.*again: make fuzz T=t R=$work/corpus/t/one .*$bad" \
 	'a kept input fails and is named' "$crashes" corpus
-expect "1 of 2 inputs were run.*$bad" 'an input that is not run' "echo Executed x" corpus
+expect "1 runs of 2 inputs in two orders.*$bad" 'an input that is not run' "echo Executed x" corpus
+expect "not every input told.*$bad" 'a target that does not tell' "$silent" corpus
+expect "1 inputs do not the same in another order.*$bad" 'a target that keeps something' \
+	"$fickle" corpus
 expect "status 124.*$bad" 'a corpus that hangs' 'sleep 99' corpus
 corpus=$work/none expect "no corpus in.*$bad" 'a corpus that is not there' "$runs" corpus
 

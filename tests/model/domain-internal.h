@@ -47,6 +47,7 @@ struct grant_table {
 	struct active_grant *active; /* by reference */
 	struct maptrack *maptrack;   /* by handle; what this domain has mapped */
 	uint32_t last_handle;
+	uint32_t end_handle; /* none from here on was ever used */
 };
 
 struct domain {

@@ -74,7 +74,10 @@ void domain_lost_frame(unsigned int index)
 
 void domain_start(void)
 {
-	memset(domains, 0, sizeof(domains));
+	/* The others are cleared when they are made. */
+	for (unsigned int i = 1; i < MAX_DOMAINS; i++)
+		domains[i].exists = domains[i].dying = false;
+	memset(&domains[0], 0, sizeof(domains[0]));
 	acting = NULL;
 	domains[0].exists = true;
 	domains[0].id = model.params.domu ? 1 : 0;

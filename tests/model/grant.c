@@ -65,7 +65,7 @@ static unsigned int nr_maps(const struct domain *d)
 {
 	unsigned int nr = 0;
 
-	for (unsigned int i = 0; i < MAPTRACK_MAX; i++)
+	for (unsigned int i = 0; i < d->grants.end_handle; i++)
 		nr += d->grants.maptrack[i].flags != 0;
 	return nr;
 }

@@ -123,6 +123,8 @@ static struct maptrack *new_handle(struct domain *d, uint32_t *handle)
 		if (table->maptrack[next].flags)
 			continue;
 		table->last_handle = next + 1;
+		if (table->end_handle <= next)
+			table->end_handle = next + 1;
 		*handle = next;
 		return &table->maptrack[next];
 	}
@@ -219,7 +221,7 @@ void grant_unmap(struct gnttab_unmap_grant_ref *op)
 
 void grant_release_mappings(struct domain *d)
 {
-	for (uint32_t handle = 0; handle < MAPTRACK_MAX; handle++) {
+	for (uint32_t handle = 0; handle < d->grants.end_handle; handle++) {
 		struct maptrack *track = &d->grants.maptrack[handle];
 		uint32_t kinds = track->flags & (GNTMAP_device_map | GNTMAP_host_map);
 

@@ -130,8 +130,7 @@ static long perform(const struct multicall_entry *c)
 	}
 }
 
-/* A call as a multicall has it; the typed functions use it as well. */
-static long dispatch(const struct multicall_entry *c)
+static long dispatch_call(const struct multicall_entry *c)
 {
 	static const enum model_call kinds[64] = {
 		[__HYPERVISOR_memory_op] = MODEL_MEMORY_OP,
@@ -167,6 +166,16 @@ static long dispatch(const struct multicall_entry *c)
 	lie.rc = perform(c);
 	model.lie(&lie);
 	return lie.rc;
+}
+
+/* A call as a multicall has it; the typed functions use it as well. */
+static long dispatch(const struct multicall_entry *c)
+{
+	long rc = dispatch_call(c);
+
+	model_trace_add(c->op);
+	model_trace_add((uint64_t)rc);
+	return rc;
 }
 
 static long call(unsigned long op, unsigned long a0, unsigned long a1, unsigned long a2,

@@ -126,6 +126,10 @@ bool model_counts(enum model_call kind, long *err);
 void model_breach(const char *rule, ...) __attribute__((noreturn, format(printf, 1, 2)));
 /* log.c */
 void model_log_reset(void);
+/* One number of all that was logged and of all hypercalls with their answers since model_start(),
+ * in their order: the same course gives the same number. */
+uint64_t model_trace(void);
+void model_trace_add(uint64_t what);
 void model_log_dump(void);
 void model_console(const char *line);
 void model_vlog(enum xen_port_log_level level, const char *fmt, va_list ap);

@@ -22,6 +22,7 @@ static char kept[KEPT];
 static size_t kept_len;
 static char last[LINE];
 static unsigned int lines[XEN_LOG_DEBUG + 1];
+static uint64_t trace;
 static _Thread_local sigjmp_buf *panic_jump;
 
 void model_log_reset(void)
@@ -30,7 +31,21 @@ void model_log_reset(void)
 	kept_len = 0;
 	last[0] = 0;
 	memset(lines, 0, sizeof(lines));
+	__atomic_store_n(&trace, 0, __ATOMIC_RELAXED);
 	pthread_mutex_unlock(&log_lock);
+}
+
+uint64_t model_trace(void)
+{
+	return __atomic_load_n(&trace, __ATOMIC_RELAXED);
+}
+
+/* FNV. Several threads have no order that could be kept. */
+void model_trace_add(uint64_t what)
+{
+	uint64_t seen = __atomic_load_n(&trace, __ATOMIC_RELAXED);
+
+	__atomic_store_n(&trace, (seen ^ what) * 0x100000001b3ULL, __ATOMIC_RELAXED);
 }
 
 void model_log_dump(void)
@@ -51,6 +66,8 @@ static void keep(const char *prefix, const char *line)
 		memmove(kept, kept + KEPT / 2, kept_len - KEPT / 2);
 		kept_len -= KEPT / 2;
 	}
+	for (int i = 0; i < len; i++)
+		model_trace_add((uint8_t)text[i]);
 	memcpy(kept + kept_len, text, (size_t)len);
 	kept_len += (size_t)len;
 	if (getenv("MODEL_VERBOSE"))

@@ -9,6 +9,7 @@
  * blocks of growing size beyond.
  */
 #define _GNU_SOURCE
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -25,6 +26,7 @@
 #define DEFAULT_SEED 0x2545f4914f6cdd1dULL
 #define MAX_RESERVED 128
 #define M2P_PIECE 16384UL
+#define MAX_HEAP 65536 /* bytes of a reservation that is cheaper than a mapping of its own */
 
 struct model model;
 
@@ -46,9 +48,10 @@ void *model_reserve(uint64_t bytes)
 	void *p;
 
 	bytes = bytes ? bytes : 1;
-	p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-		 -1, 0);
-	if (p == MAP_FAILED || nr_reserved == MAX_RESERVED)
+	p = bytes <= MAX_HEAP ? calloc(1, bytes)
+			      : mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+				     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (!p || p == MAP_FAILED || nr_reserved == MAX_RESERVED)
 		model_breach("model: no address space for %llu bytes", (unsigned long long)bytes);
 	reserved[nr_reserved].start = p;
 	reserved[nr_reserved++].bytes = bytes;
@@ -63,7 +66,10 @@ void model_release(void *p)
 		i++;
 	if (i == nr_reserved)
 		model_breach("model_release: %p is not reserved", p);
-	munmap(p, reserved[i].bytes);
+	if (reserved[i].bytes <= MAX_HEAP)
+		free(p);
+	else
+		munmap(p, reserved[i].bytes);
 	reserved[i] = reserved[--nr_reserved];
 }
 

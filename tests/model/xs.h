@@ -20,11 +20,13 @@ struct xs_perm {
 struct xs_node {
 	uint32_t hash; /* of path */
 	struct xs_node *next;
-	char *path, *value;
+	char *value;
 	size_t len;
 	uint64_t generation; /* of the last change */
 	unsigned int nr_perms;
 	struct xs_perm perm[XS_PERMS_MAX]; /* [0]: the owner, and the rights of all others */
+	char small[64];			   /* a value that fits */
+	char path[];
 };
 
 /* Nodes in the order of their making; a node's parents are all there. */

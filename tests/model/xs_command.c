@@ -9,28 +9,33 @@
 
 #include <model/xs.h>
 
+static bool is_path_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '-' || c == '_' || c == '/' || c == '@';
+}
+
 static bool well_formed(const char *path)
 {
-	static const char chars[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-				    "0123456789-/_@";
-	size_t len = strlen(path);
+	char last = 0;
+	size_t len;
 
-	if (path[0] != '/' || len > XENSTORE_ABS_PATH_MAX || strspn(path, chars) != len)
-		return false;
-	return !strstr(path, "//") && (len == 1 || path[len - 1] != '/');
+	for (len = 0; path[len]; last = path[len++])
+		if (!is_path_char(path[len]) || (path[len] == '/' && last == '/'))
+			return false;
+	return path[0] == '/' && len <= XENSTORE_ABS_PATH_MAX && (len == 1 || last != '/');
 }
 
 bool xs_absolute(const struct xs_conn *conn, const char *name, char *path)
 {
-	int len;
+	size_t len = strlen(name), start = 0;
 
-	if (name[0] == '/')
-		len = snprintf(path, XENSTORE_ABS_PATH_MAX + 1, "%s", name);
-	else
-		len = snprintf(path, XENSTORE_ABS_PATH_MAX + 1, "/local/domain/%u/%s", conn->id,
-			       name);
-	return name[0] && len <= XENSTORE_ABS_PATH_MAX && well_formed(path) &&
-	       (name[0] == '/' || strlen(name) <= XENSTORE_REL_PATH_MAX);
+	if (!len || len > (name[0] == '/' ? XENSTORE_ABS_PATH_MAX : XENSTORE_REL_PATH_MAX))
+		return false;
+	if (name[0] != '/')
+		start = (size_t)sprintf(path, "/local/domain/%u/", conn->id);
+	memcpy(path + start, name, len + 1);
+	return well_formed(path);
 }
 
 static struct xs_node *nearest(const struct xs_tree *tree, const char *path)

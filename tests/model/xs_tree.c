@@ -33,9 +33,10 @@ struct xs_node *xs_find(const struct xs_tree *tree, const char *path)
 
 struct xs_node *xs_add(struct xs_tree *tree, const char *path)
 {
-	struct xs_node *node = must(calloc(1, sizeof(*node)));
+	size_t size = strlen(path) + 1;
+	struct xs_node *node = must(calloc(1, sizeof(*node) + size));
 
-	node->path = must(strdup(path));
+	memcpy(node->path, path, size);
 	node->hash = hash_of(path);
 	if (!tree->end)
 		tree->end = &tree->first;
@@ -46,20 +47,21 @@ struct xs_node *xs_add(struct xs_tree *tree, const char *path)
 
 void xs_set_value(struct xs_node *node, const char *value, size_t len)
 {
-	char *copy = must(malloc(len + 1));
+	char *old = node->value == node->small ? NULL : node->value;
+	char *copy = len < sizeof(node->small) ? node->small : must(malloc(len + 1));
 
 	if (len)
-		memcpy(copy, value, len);
+		memmove(copy, value, len);
 	copy[len] = 0;
-	free(node->value);
+	free(old);
 	node->value = copy;
 	node->len = len;
 }
 
 static void free_node(struct xs_node *node)
 {
-	free(node->path);
-	free(node->value);
+	if (node->value != node->small)
+		free(node->value);
 	free(node);
 }
 

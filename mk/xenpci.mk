@@ -7,7 +7,7 @@
 xenpci_in = $(patsubst %,tools/xenpci/$(1)/%.c,$(2))
 XENPCI_CORE := $(call xenpci_in,base,bdf number memory text finding) \
 	$(call xenpci_in,seam,context) \
-	$(call xenpci_in,host,device capability names pciback policy owner use) \
+	$(call xenpci_in,host,device capability names pciback policy owner mounts block use) \
 	$(call xenpci_in,domain,backend backend-change grants record situation) \
 	$(call xenpci_in,map,p2m-view space map map-scale map-text map-json map-svg map-command) \
 	$(call xenpci_in,check,conflict facts gather check-device check-memory check-command explain) \

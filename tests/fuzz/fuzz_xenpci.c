@@ -13,7 +13,7 @@
 #include "xenpci/attach.h"
 #include "xenpci/host/policy.h"
 #include "xenpci/domain/record.h"
-#include "xenpci/host/use.h"
+#include "xenpci/host/mounts.h"
 #include "xenpci/world.h"
 
 #define TEXT_SIZE 300
@@ -89,17 +89,18 @@ static void parse_resource(const char *text)
 
 static void parse_others(const char *text)
 {
-	unsigned int line, major, minor;
+	unsigned int line;
+	struct mount mount;
 	struct policy policy;
 	struct wish wish;
-	char place[32];
 
 	if (policy_parse(text, &policy, &line))
 		MUST(policy.count <= POLICY_MAX);
 	if (attach_parse_wish(text, &wish))
 		MUST(wish.backend.vdevfn < 0x100 && !(wish.backend.vdevfn & 7));
-	while (use_next_mount(&text, &major, &minor, place, sizeof(place)) > 0)
-		MUST(strlen(place) < sizeof(place));
+	while (mount_next(&text, &mount) > 0)
+		MUST(*mount.place && *mount.type && mount.major < 0x1000 &&
+		     strlen(mount.source) < sizeof(mount.source));
 }
 
 static void parse(struct fuzz_input *in)

@@ -80,7 +80,7 @@ static void fail_each_remove(void)
 
 	for (call = 1; call < CALLS_MAX; call++) {
 		make(true);
-		expect(EXIT_DONE, "assignable add --persist " CARD " " OTHER);
+		expect(EXIT_DONE, "assignable add --persist --force " CARD " " OTHER);
 		before = world_dump();
 		world.calls = 0;
 		world.fail_at = call;
@@ -202,6 +202,31 @@ static void root_disk(void)
 	expect(EXIT_DONE, "assignable add " CARD);
 }
 
+/* / is on a pool that tells nobody its disks: it takes consent, and the next boot has it too. */
+static void perhaps_root_disk(void)
+{
+	make(false);
+	world_put_file("proc/self/mountinfo", "25 1 0:25 / / rw - zfs rpool/ROOT rw\n");
+	world_put_link("sys/class/block/nvme0n1",
+		       "../../devices/pci0000:00/" OTHER "/nvme/nvme0/nvme0n1");
+	refuse("assignable add " CARD " " OTHER, EXIT_REFUSED,
+	       "may be what dom0's root file system needs: / is zfs (rpool/ROOT), and nothing "
+	       "tells which disks that is on; if you know that it is not, say --force");
+	refuse("check " OTHER, EXIT_REFUSED, "may be what dom0's root file system needs");
+	expect(EXIT_DONE, "assignable add --persist " CARD);
+	world_put_file(POLICY_FILE, CARD " 8086:10d3\n" OTHER " 8086:10d3\n");
+	refuse("assignable apply", EXIT_REFUSED, "if you know that it is not, say --force");
+	expect(EXIT_DONE, "assignable add --force --persist " OTHER);
+	ck_assert_ptr_nonnull(strstr(world_file(POLICY_FILE), OTHER " 8086:10d3 force\n"));
+	strcpy(world_device(OTHER)->driver, "nvme"); /* as after a boot */
+	expect(EXIT_DONE, "assignable apply");
+	ck_assert_str_eq(world_device(OTHER)->driver, "pciback");
+	expect(EXIT_DONE, "assignable remove " CARD " " OTHER);
+	world_put_file("proc/self/mountinfo", "25 1 0:25 / /tank rw - zfs tank rw\n");
+	expect(EXIT_DONE, "assignable add " OTHER);
+	expect_said("warning: " OTHER " may carry a disk that dom0 uses: /tank is zfs");
+}
+
 /* libxl's note is a path: it must not be followed out of the drivers' folder. */
 static void driver_paths(void)
 {
@@ -243,6 +268,8 @@ static void next_boot(void)
 	expect(EXIT_DONE, "assignable apply");
 	expect_said("is not the device of the list any more");
 	ck_assert_str_eq(world_device(CARD)->driver, "e1000e");
+	expect(EXIT_DONE, "assignable add --persist " CARD); /* it is what is there today */
+	ck_assert_ptr_nonnull(strstr(world_file(POLICY_FILE), CARD " 8086:10d3\n"));
 	world_put_file(POLICY_FILE, "nonsense\n");
 	refuse("assignable apply", EXIT_HOST, "makes no sense");
 }
@@ -256,6 +283,7 @@ static void policies(void)
 		"0000:00:03.0 10000:0000\n",
 		" 0000:00:03.0 1:2\n",
 		"0000:00:03.8 8086:10d3\n",
+		"0000:00:03.0 8086:10d3 forced\n",
 	};
 	struct policy policy;
 	unsigned int line;
@@ -265,9 +293,10 @@ static void policies(void)
 		ck_assert_msg(!policy_parse(wrong[i], &policy, &line), "%s", wrong[i]);
 	ck_assert(!policy_parse("# one\n\n0000:00:03.0 8086:10d3\nx\n", &policy, &line));
 	ck_assert_uint_eq(line, 4);
-	ck_assert(policy_parse("# one\n0000:00:03.0 8086:10d3\n00:04.0 1:2", &policy, &line));
+	ck_assert(policy_parse("# one\n0000:00:03.0 8086:10d3 force\n00:04.0 1:2", &policy, &line));
 	ck_assert_uint_eq(policy.count, 2);
 	ck_assert_uint_eq(policy.entry[0].id, 0x808610d3);
+	ck_assert(policy.entry[0].force && !policy.entry[1].force);
 }
 
 static const struct unit_case cases[] = {
@@ -279,6 +308,7 @@ static const struct unit_case cases[] = {
 	{"an add or remove that is killed at any call is finished by remove", kill_each},
 	{"bridges, unknown and given devices are refused", refused},
 	{"the device of dom0's root disk is refused", root_disk},
+	{"a disk that may be dom0's root takes consent, once", perhaps_root_disk},
 	{"libxl's note of a driver leads nowhere else", driver_paths},
 	{"what is to last is applied at the next boot, to the same devices", next_boot},
 	{"the list for the next boot is read strictly", policies},

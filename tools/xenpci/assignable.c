@@ -122,8 +122,8 @@ static enum exit_status look(struct context *context, const struct policy *polic
 			     struct assignable *known)
 {
 	char *path = owner_path(known->bdf, "driver_path"), *value;
+	const struct policy_entry *entry = policy_find(policy, known->bdf);
 	int err = store_read(context->store, 0, path, &value), slot;
-	size_t i;
 
 	if (!err)
 		snprintf(known->driver_path, sizeof(known->driver_path), "%s", value);
@@ -140,8 +140,10 @@ static enum exit_status look(struct context *context, const struct policy *polic
 				    strerror(-slot));
 	known->slot = slot;
 	known->use = use_find(context->files, known->bdf, known->use_text);
-	for (i = 0; i < policy->count; i++)
-		known->persistent |= bdf_equal(policy->entry[i].bdf, known->bdf);
+	if (entry) {
+		known->persistent = true;
+		known->listed = *entry;
+	}
 	return EXIT_DONE;
 }
 

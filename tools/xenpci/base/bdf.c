@@ -5,6 +5,7 @@
 #include "bdf.h"
 
 #include <stdio.h>
+#include <string.h>
 #include "number.h"
 
 /* "number" in hex and the separator behind it; NUL as separator leaves the end to the caller. */
@@ -54,6 +55,20 @@ bool bdf_parse(const char *text, struct bdf *bdf)
 		return false;
 	*bdf = parsed;
 	return true;
+}
+
+bool bdf_in_path(const char *path, struct bdf bdf)
+{
+	const char *at, *end;
+	struct bdf found;
+
+	for (at = path; at; at = strchr(at, '/')) {
+		at += *at == '/';
+		if (bdf_parse_prefix(at, &found, &end) && (*end == '/' || !*end) &&
+		    bdf_equal(found, bdf))
+			return true;
+	}
+	return false;
 }
 
 char *bdf_format(struct bdf bdf, char *buffer)

@@ -28,6 +28,9 @@ bool bdf_parse(const char *text, struct bdf *bdf);
 /* As bdf_parse(), but what follows the address is given in *end, as strtoul() does. */
 bool bdf_parse_prefix(const char *text, struct bdf *bdf, const char **end);
 
+/* Is one of the folders of this path named after the address? */
+bool bdf_in_path(const char *path, struct bdf bdf);
+
 /* SSSS:BB:DD.F into buffer of BDF_TEXT bytes, which is returned. */
 char *bdf_format(struct bdf bdf, char *buffer);
 

@@ -60,6 +60,17 @@ static void check_use(struct context *context, const struct device *device, stru
 			     "%s carries a disk that dom0 uses|%s|unmount it first",
 			     BDF_STR(device->bdf), what);
 		break;
+	case USE_ROOT_PERHAPS:
+		report_error(report, EXIT_REFUSED, "root-perhaps",
+			     "%s may be what dom0's root file system needs|%s|xenpci assignable "
+			     "add --force, if you know that it is not",
+			     BDF_STR(device->bdf), what);
+		break;
+	case USE_PERHAPS:
+		report_warning(report, "disk-perhaps-in-use",
+			       "%s may carry a disk that dom0 uses|%s|", BDF_STR(device->bdf),
+			       what);
+		break;
 	case USE_NETWORK:
 		report_warning(report, "network-in-use", "%s carries dom0's network|%s|",
 			       BDF_STR(device->bdf), what);

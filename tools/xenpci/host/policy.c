@@ -13,6 +13,7 @@
 #include "base/number.h"
 
 #define TEXT_MAX 16384
+#define FORCE " force"
 #define HEAD "# Devices for guests, by xenpci assignable add --persist; rewritten by xenpci.\n"
 
 static bool parse_line(const char *line, struct policy_entry *entry)
@@ -22,9 +23,10 @@ static bool parse_line(const char *line, struct policy_entry *entry)
 
 	if (!bdf_parse_prefix(line, &entry->bdf, &end) || *end != ' ' ||
 	    !number_parse(end + 1, 16, 0xffff, &vendor, &end) || *end != ':' ||
-	    !number_parse(end + 1, 16, 0xffff, &device, &end) || *end)
+	    !number_parse(end + 1, 16, 0xffff, &device, &end) || (*end && strcmp(end, FORCE) != 0))
 		return false;
 	entry->id = (uint32_t)(vendor << 16 | device);
+	entry->force = *end;
 	return true;
 }
 
@@ -69,14 +71,25 @@ static int policy_write(struct files *files, const struct policy *policy)
 	int err;
 
 	for (i = 0; i < policy->count; i++) {
-		longer = text_format("%s%s %04x:%04x\n", text, BDF_STR(policy->entry[i].bdf),
-				     policy->entry[i].id >> 16, policy->entry[i].id & 0xffff);
+		longer = text_format("%s%s %04x:%04x%s\n", text, BDF_STR(policy->entry[i].bdf),
+				     policy->entry[i].id >> 16, policy->entry[i].id & 0xffff,
+				     policy->entry[i].force ? FORCE : "");
 		free(text);
 		text = longer;
 	}
 	err = files_replace(files, POLICY_FILE, policy->count ? text : NULL);
 	free(text);
 	return err;
+}
+
+const struct policy_entry *policy_find(const struct policy *policy, struct bdf bdf)
+{
+	size_t i;
+
+	for (i = 0; i < policy->count; i++)
+		if (bdf_equal(policy->entry[i].bdf, bdf))
+			return &policy->entry[i];
+	return NULL;
 }
 
 static void drop(struct policy *policy, struct bdf bdf)

@@ -3,6 +3,7 @@
  * The devices that are to be assignable after the next boot too: /etc/xenpci/assignable, one line
  * each, "SSSS:BB:DD.F VVVV:DDDD"; '#' begins a comment. Vendor and device stand there because
  * addresses change when cards are moved: another device is not taken in place of the one meant.
+ * " force" behind them is the consent that was given when the device was put there.
  */
 #ifndef XENPCI_POLICY_H
 #define XENPCI_POLICY_H
@@ -19,6 +20,7 @@
 struct policy_entry {
 	struct bdf bdf;
 	uint32_t id; /* vendor << 16 | device */
+	bool force;
 };
 
 struct policy {
@@ -31,6 +33,9 @@ bool policy_parse(const char *text, struct policy *policy, unsigned int *line);
 
 /* -EINVAL for a file that makes no sense; none is an empty policy. */
 int policy_read(struct files *files, struct policy *policy);
+
+/* The one with that address, NULL if there is none. */
+const struct policy_entry *policy_find(const struct policy *policy, struct bdf bdf);
 
 /* Add (or change) or remove one. */
 int policy_add(struct files *files, struct policy_entry entry);

@@ -1,183 +1,292 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A block device is a device's if the device's address is in the path that sysfs has for it; what
- * lies on others (device mapper, RAID) is followed to them by `slaves`. Pure reading.
+ * Every mount of this process and of the first one (which may live in another namespace), every
+ * swap area and every network interface is asked whether it needs the device. Pure reading. What
+ * cannot be read is taken as not used, but for the mounts: without them / cannot be told.
  */
 #include "use.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/memory.h"
 #include "base/number.h"
+#include "block.h"
+#include "mounts.h"
 
-#define TEXT_MAX (256 * 1024)
-#define DEPTH 8
+#define TEXT_START 65536u
+#define TEXT_MAX (64u << 20)
+#define BTRFS "sys/fs/btrfs"
 
-/* Is one of the path's folders the device's? */
-static bool in_path(const char *path, struct bdf bdf)
+struct question {
+	struct files *files;
+	struct bdf bdf;
+	enum use use; /* the worst answer so far, with its text */
+	char *what;
+};
+
+__attribute__((format(printf, 3, 4))) static void answer(struct question *question, enum use use,
+							 const char *format, ...)
 {
-	const char *at;
-	struct bdf found;
+	va_list args;
 
-	for (at = path; at; at = strchr(at, '/')) {
-		const char *end;
-
-		at += *at == '/';
-		if (bdf_parse_prefix(at, &found, &end) && (*end == '/' || !*end) &&
-		    bdf_equal(found, bdf))
-			return true;
-	}
-	return false;
+	if (use <= question->use)
+		return;
+	question->use = use;
+	va_start(args, format);
+	vsnprintf(question->what, USE_TEXT, format, args);
+	va_end(args);
 }
 
-/* folder: of the block device in sysfs, a symbolic link. */
-static bool block_is_of(struct files *files, const char *folder, struct bdf bdf, int depth)
+/* All of it, to be freed; NULL if it cannot be read. */
+static char *read_file(struct files *files, const char *path)
 {
-	char path[512], *slaves, **names;
-	bool is = false;
-	ssize_t count, i;
+	char *text = NULL;
+	size_t size = TEXT_START;
+	ssize_t got;
 
-	if (depth == DEPTH || files_link(files, folder, path, sizeof(path)))
-		return false;
-	if (in_path(path, bdf))
-		return true;
-	slaves = text_format("%s/slaves", folder);
-	count = files_list(files, slaves, &names);
-	free(slaves);
-	for (i = 0; i < count && !is; i++) {
-		char *slave = text_format("sys/class/block/%s", names[i]);
-
-		is = block_is_of(files, slave, bdf, depth + 1);
-		free(slave);
-	}
-	if (count >= 0)
-		names_free(names, (size_t)count);
-	return is;
+	do {
+		size *= 2;
+		text = memory_grow(text, size, 1);
+		got = files_read(files, path, text, size);
+	} while (got == (ssize_t)size - 1 && size < TEXT_MAX);
+	if (got >= 0 && got < (ssize_t)size - 1)
+		return text;
+	free(text);
+	return NULL;
 }
 
 /* ---- mounts ---- */
 
-/* Past the next space; NULL if there is none in this line. */
-static const char *next_field(const char *at)
+static bool is_root(const struct mount *mount)
 {
-	at += strcspn(at, " \n");
-	return *at == ' ' ? at + 1 : NULL;
+	return !strcmp(mount->place, "/");
 }
 
-static bool parse_mount(const char *line, unsigned int *major, unsigned int *minor, char *place,
-			size_t size)
+/* Of no consequence to a device without disks. */
+static void doubt(struct question *question, const struct mount *mount)
 {
-	uint64_t high, low;
-	const char *at = next_field(line);
-	size_t length;
-
-	at = at ? next_field(at) : NULL;
-	if (!at || !number_parse(at, 10, 0xfff, &high, &at) || *at != ':' ||
-	    !number_parse(at + 1, 10, 0xfffff, &low, &at) || *at != ' ')
-		return false;
-	at = next_field(at + 1);
-	if (!at)
-		return false;
-	length = strcspn(at, " \n");
-	if (length > size - 1)
-		length = size - 1;
-	memcpy(place, at, length);
-	place[length] = '\0';
-	*major = (unsigned int)high;
-	*minor = (unsigned int)low;
-	return true;
+	if (block_any(question->files, question->bdf))
+		answer(question, is_root(mount) ? USE_ROOT_PERHAPS : USE_PERHAPS,
+		       "%s is %s (%.60s), and nothing tells which disks that is on", mount->place,
+		       mount->type, mount->source);
 }
 
-int use_next_mount(const char **text, unsigned int *major, unsigned int *minor, char *place,
-		   size_t size)
+static void ask_block(struct question *question, const struct mount *mount)
 {
-	while (**text) {
-		const char *line = *text, *end = strchr(line, '\n');
+	char *folder = text_format("sys/dev/block/%u:%u", mount->major, mount->minor);
 
-		*text = end ? end + 1 : line + strlen(line);
-		if (parse_mount(line, major, minor, place, size))
-			return 1;
-	}
-	return 0;
+	if (block_is_on(question->files, folder, question->bdf))
+		answer(question, USE_DISK, "%s is mounted from block device %u:%u", mount->place,
+		       mount->major, mount->minor);
+	else if (is_root(mount) && !block_is_placed(question->files, folder))
+		doubt(question, mount);
+	free(folder);
 }
 
-static char *read_file(struct files *files, const char *path)
+/* Parts of a btrfs, by the folder of one: how many there are. */
+static size_t ask_parts(struct question *question, const struct mount *mount, const char *folder)
 {
-	char *text = memory_grow(NULL, TEXT_MAX, 1);
-	ssize_t got = files_read(files, path, text, TEXT_MAX);
+	char **names, *part;
+	ssize_t count = files_list(question->files, folder, &names), i;
 
-	text[got < 0 ? 0 : got] = '\0';
-	return text;
-}
-
-static bool find_mount(struct files *files, struct bdf bdf, char what[USE_TEXT])
-{
-	char *text = read_file(files, "proc/self/mountinfo"), place[64];
-	const char *at = text;
-	unsigned int major, minor;
-	bool found = false;
-
-	while (!found && use_next_mount(&at, &major, &minor, place, sizeof(place))) {
-		char *folder = text_format("sys/dev/block/%u:%u", major, minor);
-
-		found = block_is_of(files, folder, bdf, 0);
-		free(folder);
-	}
-	free(text);
-	if (found)
-		snprintf(what, USE_TEXT, "%s is mounted from block device %u:%u", place, major,
-			 minor);
-	return found;
-}
-
-static bool find_swap(struct files *files, struct bdf bdf, char what[USE_TEXT])
-{
-	char *text = read_file(files, "proc/swaps"), *line, *save;
-	bool found = false;
-
-	for (line = strtok_r(text, "\n", &save); line && !found;
-	     line = strtok_r(NULL, "\n", &save)) {
-		char *folder;
-
-		if (strncmp(line, "/dev/", 5))
-			continue;
-		line[strcspn(line, " \t")] = '\0';
-		folder = text_format("sys/class/block/%s", strrchr(line, '/') + 1);
-		found = block_is_of(files, folder, bdf, 0);
-		free(folder);
-		if (found)
-			snprintf(what, USE_TEXT, "swap is on %.60s", line);
-	}
-	free(text);
-	return found;
-}
-
-static bool find_network(struct files *files, struct bdf bdf, char what[USE_TEXT])
-{
-	char *folder = text_format("sys/bus/pci/devices/%s/net", BDF_STR(bdf)), **names;
-	ssize_t count = files_list(files, folder, &names), i;
-	bool found = false;
-
-	for (i = 0; i < count && !found; i++) {
-		char *path = text_format("%s/%s/flags", folder, names[i]), text[32];
-		uint64_t flags;
-
-		found = files_read(files, path, text, sizeof(text)) > 0 &&
-			number_parse(text, 16, UINT32_MAX, &flags, NULL) && flags & 1;
-		free(path);
-		if (found)
-			snprintf(what, USE_TEXT, "interface %.60s is up", names[i]);
+	for (i = 0; i < count; i++) {
+		part = text_format("sys/class/block/%s", names[i]);
+		if (block_is_on(question->files, part, question->bdf))
+			answer(question, USE_DISK, "%s is btrfs, of which %.40s is a part",
+			       mount->place, names[i]);
+		free(part);
 	}
 	if (count >= 0)
 		names_free(names, (size_t)count);
+	return count < 0 ? 0 : (size_t)count;
+}
+
+/* By the one that has the source, or by all if the source is no name that is known. */
+static bool ask_btrfs(struct question *question, const struct mount *mount)
+{
+	char *source = block_find(question->files, mount->source), **names, *folder, *part;
+	ssize_t count = files_list(question->files, BTRFS, &names), i;
+	size_t parts = 0;
+
+	for (i = 0; i < count; i++) {
+		folder = text_format(BTRFS "/%s/devices", names[i]);
+		part = source ? text_format("%s%s", folder, strrchr(source, '/')) : NULL;
+		if (!part || files_exists(question->files, part))
+			parts += ask_parts(question, mount, folder);
+		free(part);
+		free(folder);
+	}
+	if (count >= 0)
+		names_free(names, (size_t)count);
+	free(source);
+	return parts;
+}
+
+/* Names of devices, with ':' between them (bcachefs). Are all of them known? */
+static bool ask_sources(struct question *question, const struct mount *mount)
+{
+	char copy[sizeof(mount->source)], *at = copy, *one, *folder;
+	bool known = true;
+
+	memcpy(copy, mount->source, sizeof(copy));
+	while ((one = strsep(&at, ":"))) {
+		folder = block_find(question->files, one);
+		if (folder && block_is_on(question->files, folder, question->bdf))
+			answer(question, USE_DISK, "%s is mounted from %s", mount->place, one);
+		known &= folder != NULL;
+		free(folder);
+	}
+	return known;
+}
+
+/* udev knows the members of a pool if it has seen them. That it names none proves nothing. */
+static void ask_zfs(struct question *question, const struct mount *mount)
+{
+	char pool[sizeof(mount->source)], name[40];
+
+	memcpy(pool, mount->source, sizeof(pool));
+	pool[strcspn(pool, "/")] = '\0';
+	if (block_member(question->files, question->bdf, "zfs_member", pool, name, sizeof(name)))
+		answer(question, USE_DISK, "%s is of the ZFS pool %s, of which %s is a part",
+		       mount->place, pool, name);
+}
+
+/* Without a block device of its own: does the type or the source tell what is below? */
+static bool ask_nameless(struct question *question, const struct mount *mount)
+{
+	if (mount_is_diskless(mount) || mount_is_remote(mount))
+		return true;
+	if (!strcmp(mount->type, "btrfs") && ask_btrfs(question, mount))
+		return true;
+	if (!strcmp(mount->type, "zfs")) {
+		ask_zfs(question, mount);
+		return false;
+	}
+	return ask_sources(question, mount);
+}
+
+/* Kinds that are on disks. Of others only / is worth a doubt: most are the kernel's own. */
+static bool is_on_disks(const struct mount *mount)
+{
+	return !strcmp(mount->type, "zfs") || !strcmp(mount->type, "btrfs") ||
+	       !strcmp(mount->type, "bcachefs");
+}
+
+static void ask_mount(struct question *question, const struct mount *mount)
+{
+	if (mount->major)
+		ask_block(question, mount);
+	else if (!ask_nameless(question, mount) && (is_root(mount) || is_on_disks(mount)))
+		doubt(question, mount);
+}
+
+static bool ask_mounts(struct question *question, const char *path)
+{
+	char *text = read_file(question->files, path);
+	const char *at = text;
+	struct mount mount;
+
+	while (text && mount_next(&at, &mount))
+		ask_mount(question, &mount);
+	free(text);
+	return at;
+}
+
+/* ---- swap ---- */
+
+static void ask_swaps(struct question *question)
+{
+	char *text = read_file(question->files, "proc/swaps"), *line, *save, *folder;
+
+	for (line = text ? strtok_r(text, "\n", &save) : NULL; line;
+	     line = strtok_r(NULL, "\n", &save)) {
+		line[strcspn(line, " \t")] = '\0';
+		folder = block_find(question->files, line);
+		if (folder && block_is_on(question->files, folder, question->bdf))
+			answer(question, USE_DISK, "swap is on %.60s", line);
+		free(folder);
+	}
+	free(text);
+}
+
+/* ---- network ---- */
+
+static bool is_remote(struct files *files, const struct mount *mount)
+{
+	char *folder = text_format("sys/dev/block/%u:%u", mount->major, mount->minor);
+	bool remote = mount_is_remote(mount) || (mount->major && block_is_remote(files, folder));
+
 	free(folder);
-	return found;
+	return remote;
+}
+
+/* / if that comes by the network, or else any other. */
+static bool find_remote(struct files *files, struct mount *found)
+{
+	char *text = read_file(files, "proc/self/mountinfo");
+	const char *at = text;
+	struct mount mount;
+	bool any = false;
+
+	while (text && mount_next(&at, &mount)) {
+		if ((any && !is_root(&mount)) || !is_remote(files, &mount))
+			continue;
+		*found = mount;
+		any = true;
+	}
+	free(text);
+	return any;
+}
+
+static void answer_interface(struct question *question, const char *name)
+{
+	struct mount mount;
+
+	if (!find_remote(question->files, &mount))
+		answer(question, USE_NETWORK, "interface %.60s is up", name);
+	else
+		answer(question, is_root(&mount) ? USE_ROOT_PERHAPS : USE_NETWORK,
+		       "interface %.60s is up, and %s comes by the network (%s)", name, mount.place,
+		       mount.type);
+}
+
+/* Also those of USB, virtio and the like, whose folders are deeper below the device's. */
+static void ask_interface(struct question *question, const char *name)
+{
+	char *folder = text_format("sys/class/net/%s", name), place[512], text[32];
+	char *flags_path = text_format("%s/flags", folder);
+	uint64_t flags;
+
+	if (!files_link(question->files, folder, place, sizeof(place)) &&
+	    bdf_in_path(place, question->bdf) &&
+	    files_read(question->files, flags_path, text, sizeof(text)) > 0 &&
+	    number_parse(text, 16, UINT32_MAX, &flags, NULL) && flags & 1)
+		answer_interface(question, name);
+	free(flags_path);
+	free(folder);
+}
+
+static void ask_interfaces(struct question *question)
+{
+	char **names;
+	ssize_t count = files_list(question->files, "sys/class/net", &names), i;
+
+	for (i = 0; i < count; i++)
+		ask_interface(question, names[i]);
+	if (count >= 0)
+		names_free(names, (size_t)count);
 }
 
 enum use use_find(struct files *files, struct bdf bdf, char what[USE_TEXT])
 {
-	if (find_mount(files, bdf, what) || find_swap(files, bdf, what))
-		return USE_DISK;
-	return find_network(files, bdf, what) ? USE_NETWORK : USE_NONE;
+	struct question question = {.files = files, .bdf = bdf, .what = what};
+
+	if (!ask_mounts(&question, "proc/self/mountinfo") && block_any(files, bdf))
+		answer(&question, USE_ROOT_PERHAPS, "/proc is not there to tell where / is");
+	ask_mounts(&question, "proc/1/mountinfo");
+	ask_swaps(&question);
+	ask_interfaces(&question);
+	return question.use;
 }

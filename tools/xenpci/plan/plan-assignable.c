@@ -28,12 +28,19 @@ static void begin(struct plan *plan)
 }
 
 static struct plan_device *add_device(struct plan *plan, const struct device *device,
+				      const struct assignable *known, bool force,
 				      const char *driver)
 {
 	struct plan_device *planned = plan_add_device(plan, device->bdf);
 
 	snprintf(planned->driver, sizeof(planned->driver), "%s", driver);
-	planned->id = (uint32_t)device->vendor << 16 | device->device;
+	planned->entry = (struct policy_entry){
+		.bdf = device->bdf,
+		.id = (uint32_t)device->vendor << 16 | device->device,
+		.force = force,
+	};
+	planned->was_listed = known->persistent;
+	planned->listed = known->listed;
 	return planned;
 }
 
@@ -52,8 +59,31 @@ static const struct device *find(const struct situation *situation, struct bdf b
 
 /* ---- add ---- */
 
-static bool may_add(const struct device *device, const struct assignable *known,
-		    struct assignable_wish wish, struct report *report)
+/* What dom0 uses it for; false if that forbids it. */
+static bool may_be_taken(const char *address, const struct assignable *known, bool force,
+			 struct report *report)
+{
+	if (known->use == USE_DISK)
+		report_error(report, EXIT_REFUSED, "disk-in-use",
+			     "%s carries a disk that dom0 uses|%s|unmount it first", address,
+			     known->use_text);
+	else if (known->use == USE_ROOT_PERHAPS && !force)
+		report_error(report, EXIT_REFUSED, "root-perhaps",
+			     "%s may be what dom0's root file system needs|%s|if you know that it "
+			     "is not, say --force",
+			     address, known->use_text);
+	else if (known->use == USE_NETWORK && !force)
+		report_error(report, EXIT_REFUSED, "network-in-use",
+			     "%s is a network card that dom0 uses|%s|take the interface down, or "
+			     "say --force",
+			     address, known->use_text);
+	else
+		return true;
+	return false;
+}
+
+static bool may_add(const struct device *device, const struct assignable *known, bool force,
+		    struct report *report)
 {
 	const char *address = BDF_STR(device->bdf);
 
@@ -62,18 +92,10 @@ static bool may_add(const struct device *device, const struct assignable *known,
 			     "%s is a bridge|class %06" PRIx32 ": it carries other devices|"
 			     "xenpci list",
 			     address, device->class);
-	else if (known->use == USE_DISK)
-		report_error(report, EXIT_REFUSED, "disk-in-use",
-			     "%s carries a disk that dom0 uses|%s|unmount it first", address,
-			     known->use_text);
-	else if (known->use == USE_NETWORK && !wish.force)
-		report_error(report, EXIT_REFUSED, "network-in-use",
-			     "%s is a network card that dom0 uses|%s|take the interface down, or "
-			     "say --force",
-			     address, known->use_text);
-	else
-		return true;
-	return false;
+	else if (known->use == USE_PERHAPS)
+		report_warning(report, "disk-perhaps-in-use",
+			       "%s may carry a disk that dom0 uses|%s|", address, known->use_text);
+	return !device->is_bridge && may_be_taken(address, known, force, report);
 }
 
 static void add_add_steps(const struct situation *situation, const struct device *device,
@@ -92,6 +114,13 @@ static void add_add_steps(const struct situation *situation, const struct device
 		plan_add_step(plan, STEP_QUARANTINE, index);
 }
 
+/* As what it is today, and with as much consent. */
+static bool is_listed(const struct assignable *known, const struct device *device, bool force)
+{
+	return known->persistent && (known->listed.force || !force) &&
+	       known->listed.id == ((uint32_t)device->vendor << 16 | device->device);
+}
+
 static void add_one(const struct situation *situation, const struct assignable *known,
 		    struct assignable_wish wish, struct plan *plan, struct report *report)
 {
@@ -102,17 +131,17 @@ static void add_one(const struct situation *situation, const struct assignable *
 	if (device_is_pciback(device)) {
 		report_note(report, "assignable", "%s is assignable already||",
 			    BDF_STR(device->bdf));
-		if (wish.persist && !known->persistent) {
-			add_device(plan, device, "");
+		if (wish.persist && !is_listed(known, device, wish.force)) {
+			add_device(plan, device, known, wish.force, "");
 			plan_add_step(plan, STEP_PERSIST, plan->devices - 1);
 		}
 		return;
 	}
-	if (!may_add(device, known, wish, report))
+	if (!may_add(device, known, wish.force || known->listed.force, report))
 		return;
-	add_device(plan, device, device->driver);
+	add_device(plan, device, known, wish.force, device->driver);
 	add_add_steps(situation, device, known, plan);
-	if (wish.persist && !known->persistent)
+	if (wish.persist && !is_listed(known, device, wish.force))
 		plan_add_step(plan, STEP_PERSIST, plan->devices - 1);
 }
 
@@ -177,7 +206,7 @@ static void remove_one(const struct situation *situation, const struct assignabl
 			       "%s stays without a driver|libxl's note of it is %.60s|bind it by "
 			       "hand",
 			       BDF_STR(device->bdf), known->driver_path);
-	add_device(plan, device, driver ? driver : "");
+	add_device(plan, device, known, false, driver ? driver : "");
 	add_remove_steps(situation, device, known, plan);
 	if (*known->driver_path)
 		plan_add_step(plan, STEP_DROP_DRIVER, plan->devices - 1);

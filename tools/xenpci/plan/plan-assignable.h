@@ -14,14 +14,15 @@ struct assignable {
 	struct bdf bdf;
 	char driver_path[128]; /* libxl's note, "" for none */
 	bool slot;	       /* pciback may take it */
-	bool persistent;
+	bool persistent;       /* on the list for the next boot, as `listed` */
+	struct policy_entry listed;
 	enum use use;
 	char use_text[USE_TEXT];
 };
 
 struct assignable_wish {
 	bool persist;
-	bool force; /* although a network interface is up */
+	bool force; /* although a network interface is up, or / may need it */
 };
 
 enum exit_status plan_assignable_add(const struct situation *situation,

@@ -11,6 +11,7 @@
 #define XENPCI_PLAN_H
 
 #include "domain/situation.h"
+#include "host/policy.h"
 
 enum step_kind {
 	/* attach */
@@ -65,9 +66,11 @@ struct plan_device {
 	struct record record; /* as it will be written */
 	bool was_recorded;    /* a record is there: undo puts `before` back */
 	struct record before;
-	bool noted;	       /* by libxl as this domain's, when the plan was made */
-	char driver[64];       /* assignable: the one it had, "" for none */
-	uint32_t id;	       /* assignable: vendor << 16 | device */
+	bool noted;		   /* by libxl as this domain's, when the plan was made */
+	char driver[64];	   /* assignable: the one it had, "" for none */
+	struct policy_entry entry; /* assignable: for the next boot, if it is to be there */
+	bool was_listed;	   /* assignable: undo puts `listed` back */
+	struct policy_entry listed;
 	char *driver_note;     /* run: libxl's note before it was changed, NULL for none */
 	bool astray;	       /* run: a step about it could not be undone */
 	bool stopped;	       /* run: an undo has made it quiet already */

@@ -153,7 +153,16 @@ enum exit_status step_unbind_pciback(struct run *run, const struct step *step)
 enum exit_status step_persist(struct run *run, const struct step *step)
 {
 	const struct plan_device *device = &run->plan->device[step->device];
-	int err = policy_add(run->context->files, (struct policy_entry){device->bdf, device->id});
+	int err = policy_add(run->context->files, device->entry);
+
+	return err ? failed(run, step, err) : EXIT_DONE;
+}
+
+enum exit_status step_restore_list(struct run *run, const struct step *step)
+{
+	const struct plan_device *device = &run->plan->device[step->device];
+	int err = device->was_listed ? policy_add(run->context->files, device->listed)
+				     : policy_remove(run->context->files, device->bdf);
 
 	return err ? failed(run, step, err) : EXIT_DONE;
 }

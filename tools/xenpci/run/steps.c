@@ -34,13 +34,13 @@ static const struct {
 	[STEP_ADD_SLOT] = {step_add_slot, step_remove_slot},
 	[STEP_BIND] = {step_bind, step_unbind_pciback},
 	[STEP_QUARANTINE] = {step_quarantine, step_unquarantine},
-	[STEP_PERSIST] = {step_persist, step_unpersist},
+	[STEP_PERSIST] = {step_persist, step_restore_list},
 	[STEP_UNQUARANTINE] = {step_unquarantine, step_quarantine},
 	[STEP_UNBIND_PCIBACK] = {step_unbind_pciback, step_bind},
 	[STEP_REMOVE_SLOT] = {step_remove_slot, step_add_slot},
 	[STEP_BIND_DRIVER] = {step_bind_driver, step_unbind},
 	[STEP_DROP_DRIVER] = {step_drop_driver, step_restore_driver},
-	[STEP_UNPERSIST] = {step_unpersist, step_persist},
+	[STEP_UNPERSIST] = {step_unpersist, step_restore_list},
 	[STEP_FORGET] = {step_forget, NULL},
 };
 

@@ -24,6 +24,7 @@ enum exit_status step_remove_slot(struct run *run, const struct step *step);
 enum exit_status step_bind(struct run *run, const struct step *step);
 enum exit_status step_unbind_pciback(struct run *run, const struct step *step);
 enum exit_status step_persist(struct run *run, const struct step *step);
+enum exit_status step_restore_list(struct run *run, const struct step *step);
 enum exit_status step_unpersist(struct run *run, const struct step *step);
 
 enum exit_status step_quarantine(struct run *run, const struct step *step);

@@ -23,6 +23,7 @@ import hotplug  # noqa: F401
 import passthrough  # noqa: F401
 import protocol  # noqa: F401
 import xenpci_attach  # noqa: F401
+import xenpci_force  # noqa: F401
 import xenpci_guest  # noqa: F401
 import xenpci_kill  # noqa: F401
 import xenpci_look  # noqa: F401

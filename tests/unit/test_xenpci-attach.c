@@ -265,6 +265,7 @@ static void stopped_first(void)
 		make(&settings[iommu]);
 		device = world_device("0000:00:06.0");
 		world_add_messages(device);
+		device->left_on = true;
 		world_domain(1)->guest = GUEST_ABSENT;
 		*world_log = '\0';
 		expect(EXIT_TIMEOUT, iommu ? "attach --timeout=1 1 00:06.0"

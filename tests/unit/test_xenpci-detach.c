@@ -65,6 +65,87 @@ static void xl_stopped(void)
 	expect_same(before, "finished", 0);
 }
 
+/* ---- what xl granted ---- */
+
+/* By xl, so that nothing but the device itself tells what was granted; and MSI hides the line. */
+static char *attached_with_msi(void)
+{
+	char *before;
+
+	world_make();
+	world_add_messages(world_device("0000:00:06.0"));
+	before = world_dump();
+	expect(EXIT_DONE, "attach --no-iommu 1 00:06.0");
+	world_put_node("/tool/xenpci", NULL);
+	return before;
+}
+
+static void line_behind_msi(void)
+{
+	char *before = attached_with_msi();
+
+	expect(EXIT_DONE, "detach --dry-run 1 00:06.0");
+	expect_said("its interrupt line is not to be seen yet");
+	ck_assert_uint_eq(world_domain(1)->pirqs, 1 << 22);
+	expect(EXIT_DONE, "detach 1 00:06.0");
+	ck_assert_uint_eq(world_domain(1)->pirqs, 0);
+	expect_same(before, "MSI", 0);
+
+	before = attached_with_msi();
+	world_domain(1)->guest = GUEST_SLEEPS;
+	expect(EXIT_DONE, "detach --force --timeout=1 1 00:06.0");
+	expect_same(before, "MSI, forced", 0);
+}
+
+/* The device's word does not count: one that says for ever that MSI is on hides nothing. */
+static void device_lies(void)
+{
+	char *before;
+
+	world_make();
+	world_add_messages(world_device("0000:00:06.0"));
+	world_device("0000:00:06.0")->config[WORLD_MSI + 2] = 1;
+	before = world_dump();
+	expect(EXIT_DONE, "attach --no-iommu 1 00:06.0");
+	ck_assert_uint_eq(world_domain(1)->pirqs, 1 << 22);
+	expect(EXIT_DONE, "detach 1 00:06.0");
+	expect_same(before, "lie", 0);
+}
+
+/* MSI that stays on hides the line for ever: then that is what is left over. */
+static void line_stays_hidden(void)
+{
+	char *before = attached_with_msi();
+
+	world_device("0000:00:06.0")->msi_stays = true;
+	expect(EXIT_LEFTOVER, "detach 1 00:06.0");
+	expect_said("its interrupt line may still be granted");
+	expect(EXIT_LEFTOVER, "status");
+	expect_said("detach stopped: permissions may be left");
+	world_device("0000:00:06.0")->msi_stays = false;
+	expect(EXIT_DONE, "detach 1 00:06.0");
+	expect_same(before, "MSI off", 0);
+}
+
+static void line_each_call(void)
+{
+	unsigned long call, calls;
+	char *before;
+
+	for (call = 1;; call++) {
+		before = attached_with_msi();
+		world.calls = 0;
+		world.dead_from = call;
+		world_run("detach 1 00:06.0");
+		calls = world.calls;
+		world.dead_from = 0;
+		expect(EXIT_DONE, "detach 1 00:06.0");
+		expect_same(before, "killed", call);
+		if (calls < call)
+			break;
+	}
+}
+
 /* ---- others act while xenpci waits ---- */
 
 static void domain_ends(void)
@@ -249,6 +330,34 @@ static void force_storm(void)
 	expect_same(before, "storm, two", 0);
 }
 
+/*
+ * The nodes are gone, and pciback, which the guest can still ask to make the device a bus master,
+ * comes to that later: the device is stopped and reset when that is over, not before.
+ */
+static void force_after_pciback(void)
+{
+	const char *at;
+	char *before;
+
+	free(attached(false));
+	world_domain(1)->guest = GUEST_SLEEPS;
+	*world_log = '\0';
+	expect(EXIT_DONE, "detach --force --timeout=1 1 00:06.0");
+	at = strstr(world_log, "release 0000:00:06.0");
+	ck_assert_msg(at && strstr(at, "deny") && strstr(at, "reset 0000:00:06.0"), "%s",
+		      world_log);
+
+	before = attached(false);
+	world_domain(1)->guest = GUEST_SLEEPS;
+	world_device("0000:00:06.0")->held = true;
+	expect(EXIT_LEFTOVER, "detach --force --timeout=1 1 00:06.0");
+	expect_said("pciback still serves domain 1");
+	expect(EXIT_LEFTOVER, "status");
+	world_device("0000:00:06.0")->held = false;
+	expect(EXIT_DONE, "detach --force 1 00:06.0");
+	expect_same(before, "released", 0);
+}
+
 /* Not at the cost of devices that nobody spoke of. */
 static void force_of_some(void)
 {
@@ -277,11 +386,16 @@ static void force_in_few_words(void)
 }
 
 static const struct unit_case cases[] = {
+	{"the line of a device that xl attached goes, though MSI hid it", line_behind_msi},
+	{"a device that claims to use MSI hides no line", device_lies},
+	{"a line that stays hidden is named as left over", line_stays_hidden},
+	{"a detach with a hidden line is finished, whenever it was killed", line_each_call},
 	{"force: no guest can prevent it", force_any_guest},
 	{"force: no pair of states can prevent it", force_any_state},
 	{"force: nor what the states become at any moment", force_late},
 	{"XSA-206: force: writes without end, which make commits fail, cannot prevent it",
 	 force_storm},
+	{"force: pciback serves the guest no more before the device is reset", force_after_pciback},
 	{"force: not if other devices of the guest would go too", force_of_some},
 	{"a guest that flips its state does not fill the log", force_in_few_words},
 	{"a detach that failed half-way is named by status and finished by detach", stays_visible},

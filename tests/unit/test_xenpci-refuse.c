@@ -331,7 +331,7 @@ static void quiet_first(void)
 	at = after(at, "assign 0000:00:06.0");
 	after(at, "allow");
 	*world_log = '\0';
-	world_device("0000:00:06.0")->config[4] = 4;
+	world_device("0000:00:06.0")->left_on = true;
 	world_domain(1)->guest = GUEST_SLEEPS;
 	expect(EXIT_DONE, "detach --force --timeout=1 1 00:06.0");
 	at = after(world_log, "deny");

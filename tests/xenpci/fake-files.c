@@ -183,6 +183,8 @@ ssize_t files_read(struct files *handle, const char *path, char *buffer, size_t 
 		return read_slots(buffer, size);
 	if (find(path) == files)
 		return -ENOENT;
+	if (attribute(path, "irq") && world_shows_message(attribute(path, "irq")))
+		return snprintf(buffer, size, WORLD_MESSAGE "\n");
 	length = device ? sizeof(device->config) : strlen(world_file(path));
 	if (length > size - 1)
 		length = size - 1;
@@ -294,9 +296,14 @@ int files_link(struct files *handle, const char *path, char *buffer, size_t size
 bool files_exists(struct files *handle, const char *path)
 {
 	size_t i, length = strlen(path);
+	unsigned int domain;
 
 	if (world_call())
 		return false;
+	if (sscanf(path, "sys/devices/pci-%u-0", &domain) == 1)
+		return world_serves(domain);
+	if (attribute(path, "msi_irqs/" WORLD_MESSAGE))
+		return world_shows_message(attribute(path, "msi_irqs/" WORLD_MESSAGE));
 	for (i = 0; i < files; i++)
 		if (!strncmp(file[i].path, path, length) &&
 		    (!file[i].path[length] || file[i].path[length] == '/'))

@@ -68,6 +68,11 @@ void world_add_messages(struct world_device *device)
 	device->config[WORLD_MSIX] = CAP_MSIX;
 }
 
+bool world_shows_message(const struct world_device *device)
+{
+	return (device->exported || device->msi_stays) && device->config[WORLD_MSI] == CAP_MSI;
+}
+
 /* Its driver in the guest makes it a bus master and turns its messages on; a reset ends both. */
 static void drive(struct world_device *device, bool on)
 {
@@ -88,6 +93,7 @@ static bool export_function(uint32_t domain, int i)
 	if (!device || strcmp(device->driver, "pciback") != 0 || device->exported)
 		return false;
 	device->exported = true;
+	device->user = domain;
 	drive(device, true);
 	snprintf(vdev, sizeof(vdev), "0000:00:%02x.00", i);
 	world_put_node(back(domain, numbered("vdev", i)), vdev);
@@ -233,10 +239,22 @@ void guest_forget(void)
 		}
 	}
 	for (i = 0; i < world.devices; i++)
-		if (!listed[i] && world.device[i].exported) {
+		if (!listed[i] && world.device[i].exported && !world.device[i].held) {
 			world.device[i].exported = false;
-			drive(&world.device[i], false);
+			if (!world.device[i].left_on)
+				drive(&world.device[i], false);
+			world_note("release", world.device[i].bdf);
 		}
+}
+
+bool world_serves(uint32_t domain)
+{
+	size_t i;
+
+	for (i = 0; i < world.devices; i++)
+		if (world.device[i].exported && world.device[i].user == domain)
+			return true;
+	return world_node(back(domain, "num_devs"));
 }
 
 bool guest_act(void)

@@ -42,7 +42,11 @@ struct world_device {
 	char driver[32];
 	bool permissive, slot;
 	uint32_t owner; /* of its IOMMU context: 0, a domain, HV_DOMID_IO */
+	bool msi_stays; /* a broken pciback leaves it on */
 	bool exported;	/* pciback has it in some guest's hands */
+	uint32_t user;	/* that guest */
+	bool held;	/* pciback does not let go of it */
+	bool left_on;	/* pciback does not stop it when it lets go */
 	unsigned int resets;
 	unsigned int resets_max; /* so many work; 0: all */
 	bool refused;		 /* by all drivers but pciback */
@@ -86,10 +90,15 @@ struct world_device *world_device(const char *bdf);
  */
 struct world_device *world_add_device(const char *bdf, const char *driver, const char *resource,
 				      unsigned int gsi);
-/* MSI and MSI-X: a guest's driver turns on whatever there is. */
+/*
+ * MSI and MSI-X: a guest's driver turns on whatever there is. While pciback has MSI on for it,
+ * sysfs shows the message in place of the line.
+ */
+#define WORLD_MESSAGE "38"
 #define WORLD_MSI 0x40
 #define WORLD_MSIX 0x50
 void world_add_messages(struct world_device *device);
+bool world_shows_message(const struct world_device *device);
 void world_add_domain(uint32_t id, const char *name, bool pv, bool passthrough);
 
 /* Everything that xenpci may change, as text, to be freed. */
@@ -112,6 +121,9 @@ bool guest_act(void);
 
 /* Functions that are in no guest's nodes any more are free again; world_dump() begins with it. */
 void guest_forget(void);
+
+/* Does pciback have anything for that guest? */
+bool world_serves(uint32_t domain);
 
 /* What had an effect on device and hypervisor, in order: "reset 0000:00:06.0\n". */
 extern char world_log[16384];

@@ -152,6 +152,12 @@ void check_interrupts(const struct facts *facts, struct report *report)
 
 	if (msix)
 		check_msix_table(device, report);
+	if (device->line_hidden)
+		report_note(
+			report, "line-hidden",
+			"%s has its interrupt line hidden|a driver uses MSI, whose number sysfs "
+			"shows in its place|look again when pciback has it",
+			name);
 	if (!device->gsi && !msi && !msix) {
 		report_note(report, "no-interrupt",
 			    "%s does not interrupt|it has no line, no MSI and no MSI-X|", name);
@@ -171,13 +177,13 @@ void check_interrupts(const struct facts *facts, struct report *report)
 				    name);
 		return;
 	}
-	if (!device->gsi)
+	if (!device->gsi && !device->line_hidden)
 		report_error(
 			report, EXIT_REFUSED, "no-line",
 			"%s cannot interrupt in a guest on this host|it has only MSI, which Xen "
 			"maps for a guest only if an IOMMU has the device|boot with an IOMMU",
 			name);
-	else if (msi || msix)
+	else if (device->gsi && (msi || msix))
 		report_warning(
 			report, "no-msi",
 			"%s gets no MSI in a guest on this host|Xen maps it only if an IOMMU has "

@@ -6,6 +6,7 @@
 #include "device.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/memory.h"
@@ -20,9 +21,6 @@
 #define RESOURCE_PREFETCH 0x2000
 #define RESOURCE_WIDE 0x100000
 #define RESOURCE_UNSET 0x20000000
-
-#define CAP_MSI 0x05
-#define MSI_ON 0x01
 
 #define LINE_NOT_CONNECTED 255
 
@@ -235,13 +233,19 @@ static void read_config(const struct reader *reader, struct device *device)
 	device->pin = device->config[0x3d] <= 4 ? device->config[0x3d] : 0;
 }
 
-/* While MSI is on, sysfs shows the number of the message where the line's was: none is known. */
-static void forget_message(struct device *device)
+/*
+ * While MSI is on, sysfs shows the number of the message where the line's was. The kernel has a
+ * list of messages, which is asked: the device itself may say anything.
+ */
+static void forget_message(const struct reader *reader, struct device *device)
 {
-	unsigned int msi = device_capability(device, CAP_MSI);
+	char *path =
+		text_format(DEVICES "/%s/msi_irqs/%" PRIu32, BDF_STR(device->bdf), device->gsi);
 
-	if (msi && msi + 2 < device->config_size && device->config[msi + 2] & MSI_ON)
+	device->line_hidden = device->gsi && files_exists(reader->files, path);
+	if (device->line_hidden)
 		device->gsi = 0;
+	free(path);
 }
 
 /* Firmware leaves 255 where nothing is connected, and a device without a pin has no line. */
@@ -282,7 +286,7 @@ enum exit_status device_read(struct files *files, struct bdf bdf, struct device 
 	device->reset_method[strcspn(device->reset_method, "\n")] = '\0';
 	text_clean(device->reset_method);
 	read_config(&reader, device);
-	forget_message(device);
+	forget_message(&reader, device);
 	forget_no_line(device);
 	device->is_bridge =
 		device->class >> 16 == 6 || (device->config_size && (device->config[0x0e] & 0x7f));

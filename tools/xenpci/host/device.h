@@ -38,7 +38,8 @@ struct device {
 	uint16_t subsystem_vendor, subsystem_device; /* 0xffff: cannot be read */
 	uint32_t class;				     /* 24 bits: base, sub, interface */
 	bool is_bridge;				     /* by class (06xx) or header type */
-	uint32_t gsi;	  /* of INTx, as Linux routes it; 0: none, or not to be seen for MSI */
+	uint32_t gsi;	  /* of INTx, as Linux routes it; 0: none, or hidden */
+	bool line_hidden; /* MSI is on: sysfs shows that instead, until it is off again */
 	uint32_t no_line; /* what sysfs has in its place, if that can be no line; else 0 */
 	unsigned int pin; /* 1 to 4 for INTA to INTD, 0: none */
 	struct region region[DEVICE_REGIONS];

@@ -4,6 +4,7 @@
  */
 #include "pciback.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/memory.h"
@@ -32,4 +33,14 @@ int pciback_has_slot(struct files *files, struct bdf bdf)
 			found = bdf_parse(line, &slot) && bdf_equal(slot, bdf);
 	free(text);
 	return found;
+}
+
+/* The link below bus/xen-backend goes first, this folder when pciback has released all devices. */
+bool pciback_serves(struct files *files, uint32_t domain)
+{
+	char *path = text_format("sys/devices/pci-%" PRIu32 "-0", domain);
+	bool serves = files_exists(files, path);
+
+	free(path);
+	return serves;
 }

@@ -6,6 +6,7 @@
 #define XENPCI_PCIBACK_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include "base/bdf.h"
 #include "seam/files.h"
 
@@ -17,5 +18,11 @@ int pciback_write(struct files *files, const char *attribute, struct bdf bdf);
 
 /* Is the address in `slots`, which pciback may be bound to? -errno if that cannot be read. */
 int pciback_has_slot(struct files *files, struct bdf bdf);
+
+/*
+ * Does pciback still serve the domain? It goes on doing so after the domain's nodes have gone,
+ * until the kernel has come to that.
+ */
+bool pciback_serves(struct files *files, uint32_t domain);
 
 #endif

@@ -52,6 +52,11 @@ static bool add_one(const struct situation *situation, struct bdf bdf, struct pl
 			     BDF_STR(bdf));
 		return false;
 	}
+	if (device && device->line_hidden && !record)
+		report_note(report, "line-hidden",
+			    "%s: its interrupt line is not to be seen yet|the guest uses MSI|it is "
+			    "taken back when the guest has given the device up",
+			    BDF_STR(bdf));
 	planned->noted = holder.owner == NOTED_DOMAIN && holder.domain == situation->domain;
 	return true;
 }
@@ -149,6 +154,8 @@ static void add_device_steps(const struct situation *situation, struct plan *pla
 		add_deny_steps(plan, index);
 	if (!device)
 		return;
+	if (situation->exists && is_involved(situation, planned))
+		plan_add_step(plan, STEP_DENY_REST, index);
 	if (is_ours(device, planned) && is_involved(situation, planned)) {
 		plan_add_step(plan, STEP_QUIET, index);
 		if (*device->reset_method)

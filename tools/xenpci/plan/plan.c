@@ -85,6 +85,7 @@ static const struct {
 	[STEP_WITHDRAW] = {"withdraw", "remove from the guest's devices in xenstore", true},
 	[STEP_DENY] = {"deny", "take back", false},
 	[STEP_UNMAP_LINE] = {"unmap-line", "remove the PIRQ of", false},
+	[STEP_DENY_REST] = {"deny-rest", "take back what it shows by then", false},
 	[STEP_QUIET] = {"quiet", "stop DMA", false},
 	[STEP_DEASSIGN] = {"deassign", "put into quarantine", false},
 	[STEP_REBIND] = {"rebind", "bind to pciback anew", false},

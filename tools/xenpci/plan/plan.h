@@ -33,10 +33,11 @@ enum step_kind {
 	STEP_WITHDRAW, /* xenstore nodes go */
 	STEP_DENY,     /* one grant */
 	STEP_UNMAP_LINE,
-	STEP_QUIET,    /* bus mastering off: no DMA from here on */
-	STEP_DEASSIGN, /* into quarantine */
-	STEP_REBIND,   /* to pciback anew, which forgets that it was permissive */
-	STEP_FORGET,   /* nothing is left: record and owner go */
+	STEP_DENY_REST, /* what the device shows only when the guest has let go: its line */
+	STEP_QUIET,	/* bus mastering off: no DMA from here on */
+	STEP_DEASSIGN,	/* into quarantine */
+	STEP_REBIND,	/* to pciback anew, which forgets that it was permissive */
+	STEP_FORGET,	/* nothing is left: record and owner go */
 	/* assignable */
 	STEP_SAVE_DRIVER, /* libxl's note of the driver that has it now */
 	STEP_UNBIND,	  /* from that driver */

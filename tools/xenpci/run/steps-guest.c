@@ -7,10 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/memory.h"
+#include "host/pciback.h"
 #include "steps.h"
 
 /* An undo does not wait as long as somebody who wants to have something. */
 #define UNDO_SECONDS 10
+
+/* For dom0's kernel, which has nobody to wait for. */
+#define PCIBACK_SECONDS 20u
+#define TICK_MS 50u
 
 static enum exit_status failed(struct run *run, const char *what, int err)
 {
@@ -77,11 +82,40 @@ enum exit_status step_replug(struct run *run, const struct step *step)
 			    run->plan->domain);
 }
 
+/*
+ * The kernel notices a little later that the nodes have gone. Until then pciback does what a guest
+ * that gave nothing up asks it to: nothing about the device may be done before that is over.
+ */
+static enum exit_status wait_for_pciback(struct run *run)
+{
+	struct context *context = run->context;
+	uint64_t end = context_clock() + PCIBACK_SECONDS * 1000ull;
+	int err;
+
+	while (pciback_serves(context->files, run->plan->domain)) {
+		if (context_clock() >= end)
+			return report_error(&context->report, EXIT_LEFTOVER, "pciback",
+					    "pciback still serves domain %" PRIu32
+					    "|/sys/devices/pci-%" PRIu32
+					    "-0 is there after %u s|dmesg",
+					    run->plan->domain, run->plan->domain, PCIBACK_SECONDS);
+		err = store_wait(context->store, TICK_MS);
+		if (err < 0 && err != -EINTR)
+			return failed(run, "wait for pciback of", err);
+	}
+	return EXIT_DONE;
+}
+
 enum exit_status step_withdraw(struct run *run, const struct step *step)
 {
+	struct backend backend;
 	int err = change(run, backend_withdraw);
 
-	return err ? failed(run, "remove the devices from", err) : EXIT_DONE;
+	if (!err)
+		err = backend_read(run->context->store, 0, run->plan->domain, &backend, NULL);
+	if (err)
+		return failed(run, "remove the devices from", err);
+	return backend.exists ? EXIT_DONE : wait_for_pciback(run);
 }
 
 /* Would the whole device go? Then the guest need not agree. */

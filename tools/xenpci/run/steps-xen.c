@@ -153,3 +153,72 @@ enum exit_status step_deny(struct run *run, const struct step *step)
 	}
 	return err ? failed(run, step, "permission", err) : EXIT_DONE;
 }
+
+/* One grant more, and a line's PIRQ before it. */
+static enum exit_status deny_late(struct run *run, size_t device, struct grant grant)
+{
+	struct step step = {.kind = STEP_UNMAP_LINE, .device = device, .grant = grant};
+	enum exit_status unmapped = EXIT_DONE, denied;
+
+	if (grant.kind == GRANT_LINE)
+		unmapped = step_unmap_line(run, &step);
+	step.kind = STEP_DENY;
+	denied = step_deny(run, &step);
+	return unmapped ? unmapped : denied;
+}
+
+static bool knows_line(const struct plan_device *device)
+{
+	const struct grants *grants = &device->record.grants;
+
+	return grants->count && grants->grant[grants->count - 1].kind == GRANT_LINE;
+}
+
+/* A device that is gone shows nothing; false if it cannot be told what it has. */
+static bool read_again(struct run *run, struct bdf bdf, struct device *device)
+{
+	struct report own = {0};
+	enum exit_status status = device_read(run->context->files, bdf, device, &own);
+
+	if (status == EXIT_UNKNOWN)
+		*device = (struct device){.bdf = bdf};
+	else if (status)
+		report_error(&run->context->report, EXIT_LEFTOVER, "sysfs", "%s|%s|%s",
+			     own.findings[0].cause, own.findings[0].evidence, own.findings[0].next);
+	report_clear(&own);
+	return !status || status == EXIT_UNKNOWN;
+}
+
+/*
+ * The plan was made while the guest had the device. A line that MSI hid then is to be seen now that
+ * pciback has turned that off; what has no record, since xl attached it, is known by this alone.
+ */
+enum exit_status step_deny_rest(struct run *run, const struct step *step)
+{
+	struct plan_device *planned = &run->plan->device[step->device];
+	struct device device;
+	struct grants more;
+	enum exit_status status = EXIT_DONE, now;
+	size_t i;
+
+	if (!read_again(run, planned->bdf, &device))
+		return EXIT_LEFTOVER;
+	if (device.line_hidden && !knows_line(planned))
+		return report_error(
+			&run->context->report, EXIT_LEFTOVER, "line-hidden",
+			"%s: its interrupt line may still be granted|MSI is on, and sysfs "
+			"shows its number instead (driver %s)|xenpci detach again when "
+			"MSI is off",
+			BDF_STR(planned->bdf), *device.driver ? device.driver : "none");
+	more = grants_of_device(&device);
+	if (!grants_subtract(&more, &planned->record.grants) ||
+	    !grants_join(&planned->record.grants, &more))
+		return report_error(&run->context->report, EXIT_LEFTOVER, "too-many",
+				    "%s has too many resources||", BDF_STR(planned->bdf));
+	for (i = 0; i < more.count; i++) {
+		now = deny_late(run, step->device, more.grant[i]);
+		if (!status)
+			status = now;
+	}
+	return status;
+}

@@ -26,6 +26,7 @@ static const struct {
 	[STEP_WITHDRAW] = {step_withdraw, NULL},
 	[STEP_DENY] = {step_deny, NULL},
 	[STEP_UNMAP_LINE] = {step_unmap_line, NULL},
+	[STEP_DENY_REST] = {step_deny_rest, NULL},
 	[STEP_QUIET] = {step_quiet, NULL},
 	[STEP_DEASSIGN] = {step_deassign, NULL},
 	[STEP_REBIND] = {step_rebind, NULL},

@@ -36,6 +36,7 @@ enum exit_status step_map_line(struct run *run, const struct step *step);
 enum exit_status step_unmap_line(struct run *run, const struct step *step);
 enum exit_status step_allow(struct run *run, const struct step *step);
 enum exit_status step_deny(struct run *run, const struct step *step);
+enum exit_status step_deny_rest(struct run *run, const struct step *step);
 
 enum exit_status step_note(struct run *run, const struct step *step);
 enum exit_status step_unnote(struct run *run, const struct step *step);

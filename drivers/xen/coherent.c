@@ -28,7 +28,8 @@
 
 struct node {
 	struct node *next;
-	void *va; /* of a spare one: the region that it held last */
+	void *va; /* of a spare one: the region that it held last, which is out if it stands first
+		   */
 	dma_addr_t dma;
 };
 
@@ -42,8 +43,6 @@ struct kind {
 	struct nodes cached, spare;
 	struct xen_lock lock; /* of the lists */
 	uint32_t nr_cached;   /* in the list */
-	/* Freed in another order than allocated: what a spare node held need not be what is out. */
-	bool mixed;
 } __attribute__((aligned(64)));
 
 static struct kind kinds[NR_ORDERS * NR_WIDTHS]; /* by order, then by width less MIN_BITS */
@@ -237,9 +236,10 @@ static __attribute__((noinline)) void free_any(void *va, unsigned int order, uns
 		xen_port_log(XEN_LOG_ERROR,
 			     "coherent: %p at %llx was not allocated with order %u and %u bits", va,
 			     (unsigned long long)dma, order, bits);
-		/* What it is cannot be known: left alone. */
+		/* What it is cannot be known: left alone. What the node held may have gone by now,
+		 * so it does not stand first again. */
 		if (node)
-			put(kind, &kind->spare, node);
+			push(kind, &kind->spare, node);
 		return;
 	}
 	if (!node)
@@ -249,7 +249,6 @@ static __attribute__((noinline)) void free_any(void *va, unsigned int order, uns
 			     order, bits);
 		return;
 	}
-	xen_store(&kind->mixed, true);
 	node->va = va;
 	node->dma = dma;
 	put(kind, &kind->cached, node);
@@ -260,7 +259,7 @@ void xen_coherent_free(void *va, unsigned int order, unsigned int address_bits)
 	struct kind *kind = kind_of(order, address_bits);
 	struct node *node = kind ? xen_exchange(&kind->spare.first, NULL) : NULL;
 
-	if (likely(node && node->va == va && !xen_load(&kind->mixed)))
+	if (likely(node && node->va == va))
 		put(kind, &kind->cached, node);
 	else
 		free_any(va, order, address_bits, kind, node);

@@ -4,16 +4,21 @@
 #   make mutate F=drivers/xen/dma.c   those of a file     SEED=n            another sample
 #   make mutate AGAIN=file    what survived according to that output of an earlier run
 
+MUTATE = PYTHONDONTWRITEBYTECODE=1 nice tests/mutate/mutate.py --host=$(O)/host \
+	--asan-host=$(O)/host-asan --work=$(O)/mutate --cc='$(CC)' \
+	--cflags='$(BASE_CFLAGS) $(CFLAGS) -Itests' --asan-flags='$(SAN_asan)' \
+	--libs="$$(pkg-config --libs check) -lpthread"
+
 .PHONY: mutate
 mutate: ## do the tests notice a check deleted or flipped? F=file, N=max
 	$(Q)$(MAKE) SAN= $(UNITS:%=$(O)/host/test_%)
 	$(Q)$(MAKE) SAN=asan $(UNITS:%=$(O)/host-asan/test_%)
-	$(Q)PYTHONDONTWRITEBYTECODE=1 nice tests/mutate/mutate.py --host=$(O)/host \
-		--asan-host=$(O)/host-asan --work=$(O)/mutate --cc='$(CC)' \
-		--cflags='$(BASE_CFLAGS) $(CFLAGS) -Itests' --asan-flags='$(SAN_asan)' \
-		--libs="$$(pkg-config --libs check) -lpthread" \
-		--number=$(or $(N),$(if $(F)$(AGAIN),0,60)) $(F:%=--file=%) $(SEED:%=--seed=%) \
+	$(Q)$(MUTATE) --number=$(or $(N),$(if $(F)$(AGAIN),0,60)) $(F:%=--file=%) $(SEED:%=--seed=%) \
 		$(AGAIN:%=--again=%) $(if $(filter 1,$(V)),--verbose)
+
+.PHONY: mutate-check
+mutate-check: ## do mutation's lists of functions and of equivalent mutants match the source?
+	$(Q)$(MUTATE) --check
 
 .PHONY: cov
 cov: ## which lines and branches do the unit tests run? pages in build/cov/html

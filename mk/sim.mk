@@ -16,6 +16,10 @@ $(HOST)/sim: $(call host_obj,$(SIM_SRC)) $(HOST)/libhosted.a
 sim: $(HOST)/sim ## simulation; OPS=, SEED=, CPUS=, SAN=
 	$(Q)$< $(SIM_ARGS)
 
+.PHONY: mutants-check
+mutants-check: ## do the planted faults still apply?
+	$(Q)scripts/each.sh mutants-check 'patch -p1 -s -f --dry-run -i' tests/mutants/*.patch
+
 .PHONY: mutants
 mutants: ## planted faults: does the simulation find each? M=name
 	$(Q)CC='$(CC)' MAKE='$(MAKE)' MAKEFLAGS= OPS='$(OPS)' tests/mutants/run.sh $(O) $(M)

@@ -216,6 +216,7 @@ def arguments():
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--again", help="those alone that survived according to this output")
+    parser.add_argument("--check", action="store_true", help="the lists alone, run nothing")
     parser.add_argument("--list", action="store_true", help="list, run nothing")
     parser.add_argument("--verbose", action="store_true", help="a line a mutant")
     args = parser.parse_args()
@@ -241,6 +242,9 @@ def main():
     stale = known - {m.key for m in mutants}
     for key in sorted(stale):
         print(f"  STALE    equivalent: {key}")
+    if args.check:
+        print(f"mutate-check: {len(known) - len(stale)} passed, {len(stale)} failed, 0 skipped")
+        return 1 if stale else 0
     chosen = [m for m in mutants if m.key not in known]
     if args.again:
         lines = pathlib.Path(args.again).read_text().splitlines()

@@ -1,15 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Coherent memory: contiguous, aligned, low and zeroed; the cache, its end and its failures. */
-#include "dma_test.h"
-
-static void *alloc(unsigned int order, unsigned int bits, dma_addr_t *dma)
-{
-	int err = 0;
-	void *va = xen_coherent_alloc(order, bits, dma, &err);
-
-	ck_assert_msg(va, "order %u, %u bits: error %d", order, bits, err);
-	return va;
-}
+#include "coherent_test.h"
 
 static bool all_zero(const uint8_t *p, size_t size)
 {
@@ -108,49 +99,6 @@ static void handed_out_once(void)
 	dma_stop();
 }
 
-static void trim_keeps_and_releases(void)
-{
-	struct xen_coherent_stats stats;
-	struct model_allocs before;
-	uint64_t low;
-	void *va[8];
-	dma_addr_t dma;
-
-	dma_start(NULL);
-	before = model_allocs();
-	low = model_free_frames(28);
-	for (unsigned int i = 0; i < 8; i++)
-		va[i] = alloc(4, 28, &dma);
-	for (unsigned int i = 0; i < 8; i++)
-		xen_coherent_free(va[i], 4, 28);
-	ck_assert_uint_eq(xen_coherent_trim(MIB), 0);
-	ck_assert_uint_eq(xen_coherent_trim(3 * 64 * KIB), 5 * 64 * KIB);
-	xen_coherent_stats(&stats);
-	ck_assert_uint_eq(stats.bytes_cached, 3 * 64 * KIB);
-	ck_assert_uint_eq(xen_coherent_trim(0), 3 * 64 * KIB);
-	ck_assert_uint_eq(model_allocs().pages, before.pages);
-	ck_assert_uint_eq(model_free_frames(28), low); /* the low frames are Xen's again */
-	dma_stop();
-}
-
-/* The guest has 16 MiB, of which the cache holds most: it gives way. */
-static void cache_gives_way(void)
-{
-	void *va[6];
-	dma_addr_t dma;
-
-	dma_start(NULL);
-	for (unsigned int i = 0; i < 6; i++)
-		va[i] = alloc(9, 32, &dma);
-	for (unsigned int i = 0; i < 6; i++)
-		xen_coherent_free(va[i], 9, 32);
-	for (unsigned int i = 0; i < 6; i++)
-		va[i] = alloc(8, 31, &dma);
-	for (unsigned int i = 0; i < 6; i++)
-		xen_coherent_free(va[i], 8, 31);
-	dma_stop();
-}
-
 static void lucky_pages_need_no_exchange(void)
 {
 	static const struct model_params params = {.contiguous = true};
@@ -244,19 +192,6 @@ static void no_memory_in_the_zone(void)
 	va = alloc(0, 32, &dma); /* elsewhere there is */
 	xen_coherent_free(va, 0, 32);
 	model_reserve_below(0);
-	dma_stop();
-}
-
-/* A trim whose exchange is refused still gives the pages back. */
-static void refused_exchange_at_trim(void)
-{
-	dma_addr_t dma;
-
-	dma_start(NULL);
-	xen_coherent_free(alloc(2, 28, &dma), 2, 28);
-	model_fail(MODEL_MEMORY_OP, 1, -XEN_ENOMEM);
-	ck_assert_uint_eq(xen_coherent_trim(0), 16 * KIB);
-	model_fail(MODEL_MEMORY_OP, 0, 0);
 	dma_stop();
 }
 
@@ -378,14 +313,11 @@ static const struct unit_case cases[] = {
 	{"every order and width is contiguous, aligned, low and zero", every_order_and_width},
 	{"the steady state makes no hypercall", no_hypercall_in_steady_state},
 	{"a region is handed out once", handed_out_once},
-	{"trimming keeps what it is told and releases the rest", trim_keeps_and_releases},
-	{"the cache gives way to another kind", cache_gives_way},
 	{"pages that are low by luck need no exchange", lucky_pages_need_no_exchange},
 	{"pages that are contiguous but not aligned are exchanged", unaligned_luck_is_none},
 	{"bad arguments are refused", bad_arguments},
 	{"failures leave nothing behind", failures_leave_nothing},
 	{"an empty zone is an error", no_memory_in_the_zone},
-	{"a refused exchange at trim loses nothing", refused_exchange_at_trim},
 	{"two CPUs at once", two_cpus},
 	{"one frame that would do makes no region", luck_in_the_first_frame},
 	{"what is freed by mistake is left alone", freed_by_mistake},

@@ -1,62 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The DMA API as a device and its backend see it: which backend is asked, what changes with a mask,
+ * The DMA API as a device sees it: what changes with a mask,
  * what last_error says, and pages at the edges of what is populated.
  */
 #include "dma_test.h"
-
-/* A backend that counts, refuses maps and does nothing else. */
-static struct {
-	unsigned int map, unmap, sync;
-} asked;
-
-static int refuse_map(struct xen_dma_dev *dev, paddr_t paddr, size_t size, enum xen_dma_dir dir,
-		      unsigned int attrs, dma_addr_t *dma)
-{
-	asked.map++;
-	return -XEN_EPERM;
-}
-
-static void count_unmap(struct xen_dma_dev *dev, dma_addr_t dma, size_t size, enum xen_dma_dir dir,
-			unsigned int attrs)
-{
-	asked.unmap++;
-}
-
-static void count_sync(struct xen_dma_dev *dev, dma_addr_t dma, size_t size, enum xen_dma_dir dir,
-		       bool for_cpu)
-{
-	asked.sync++;
-}
-
-static const struct xen_dma_ops counting = {
-	.map = refuse_map,
-	.unmap = count_unmap,
-	.sync = count_sync,
-};
-
-static void another_backend(void)
-{
-	struct xen_dma_sg sg[2] = {{.dma_addr = 1, .dma_length = 1}};
-	struct xen_dma_dev dev;
-	void *buf;
-
-	dma_start(NULL);
-	buf = buffer(4096);
-	ck_assert_int_eq(xen_dma_dev_init(&dev, "dev", &counting, NULL), 0);
-	ck_assert(xen_dma_mapping_error(xen_dma_map_single(&dev, buf, 1, XEN_DMA_TO_DEVICE, 0)));
-	ck_assert_int_eq(dev.last_error, -XEN_EPERM);
-	xen_dma_unmap(&dev, 0x1000, 1, XEN_DMA_TO_DEVICE, 0);
-	xen_dma_sync_for_cpu(&dev, 0x1000, 1, XEN_DMA_TO_DEVICE);
-	xen_dma_sync_for_device(&dev, 0x1000, 1, XEN_DMA_TO_DEVICE);
-	xen_dma_sync_sg_for_cpu(&dev, sg, 2, XEN_DMA_TO_DEVICE);
-	xen_dma_sync_sg_for_device(&dev, sg, 2, XEN_DMA_TO_DEVICE);
-	ck_assert_uint_eq(asked.map, 1);
-	ck_assert_uint_eq(asked.unmap, 1);
-	ck_assert_uint_eq(asked.sync, 4);
-	buffer_free(buf, 4096);
-	dma_stop();
-}
 
 /* Devices are told apart whatever their limits say; one that is done with leaves no message. */
 static void users_are_numbered(void)
@@ -363,7 +310,6 @@ static void nothing_of_the_previous_owner(void)
 }
 
 static const struct unit_case cases[] = {
-	{"another backend is asked each time", another_backend},
 	{"each device is a user of its own", users_are_numbered},
 	{"a mask has 13 bits or more", narrowest_mask},
 	{"another mask means other memory", masks_change},

@@ -75,6 +75,7 @@ static void up_to_the_mask(void)
 						   0),
 				  MASK(28) - (size - 1));
 	}
+	ck_assert_uint_eq(xen_dma_map_page(&dev, pfn, 4095, 1, XEN_DMA_TO_DEVICE, 0), MASK(28));
 	/* An offset beyond its page goes the longer way. */
 	ck_assert_uint_eq(xen_dma_map_page(&dev, pfn_add(pfn, -1ULL), 8191, 1, XEN_DMA_TO_DEVICE,
 					   0),

@@ -53,6 +53,7 @@ LIB_SRC := \
 	drivers/xen/xenbus.c \
 	drivers/xen/balloon.c \
 	drivers/xen/swiotlb.c \
+	drivers/xen/swiotlb-find.c \
 	drivers/xen/swiotlb-slots.c \
 	drivers/xen/swiotlb-sync.c \
 	drivers/xen/swiotlb-grow.c \

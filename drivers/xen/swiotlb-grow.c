@@ -6,17 +6,13 @@
  * guest's or the machine's memory is in pieces; several small segments are then made in one
  * exchange. Pages that happen to be contiguous and low enough are taken as they are.
  *
- * Segments are found by machine frame in a lock-free set. A look-up may still hold a segment that
- * is being released, so the descriptors are recycled by size and only returned to the port by
- * xen_swiotlb_fini().
+ * A look-up takes no lock and may still hold a segment that is being released, so the descriptors
+ * are recycled by size and only returned to the port by xen_swiotlb_fini().
  */
 #include <xen/contiguous.h>
 #include <xen/p2m.h>
-#include <xen/ranges.h>
 
-#include "swiotlb-internal.h"
-
-struct swiotlb_region xen_swiotlb_regions[NR_REGIONS];
+#include "swiotlb-find.h"
 
 static struct xen_swiotlb_segment *recycled[XEN_SWIOTLB_MAX_SEGMENT_ORDER + 1];
 static struct xen_lock recycle_lock;
@@ -70,52 +66,8 @@ static struct xen_swiotlb_segment *get_descriptor(struct xen_swiotlb_pool *pool,
 	return seg;
 }
 
-struct xen_swiotlb_segment *xen_swiotlb_find(struct swiotlb_region *region, dma_addr_t dma,
-					     uint64_t *offset)
-{
-	struct xen_swiotlb_segment *seg;
-	struct xen_range range;
-
-	if (!xen_ranges_find(&xen_swiotlb_segments, dma >> XEN_PAGE_SHIFT, &range))
-		return NULL;
-	seg = (struct xen_swiotlb_segment *)range.tag;
-	*offset = dma - xen_load(&seg->dma);
-	if (*offset >= seg->bytes) /* it is being released */
-		return NULL;
-	xen_store_release(&region->recent, seg);
-	return seg;
-}
-
-/* From now on @seg is found by its machine address. */
-static int enter(struct xen_swiotlb_segment *seg, dma_addr_t dma)
-{
-	uint64_t mfn = mfn_x(dma_to_mfn(dma));
-	int err = xen_ranges_insert(&xen_swiotlb_segments, mfn, mfn + (1ULL << seg->order), seg,
-				    NULL);
-
-	if (err)
-		return err;
-	xen_store(&seg->dma, dma);
-	xen_fetch_add(&swiotlb_region_of(dma)->segments, 1);
-	return 0;
-}
-
-static bool leave(struct xen_swiotlb_segment *seg)
-{
-	uint64_t mfn = mfn_x(dma_to_mfn(seg->dma));
-
-	if (xen_ranges_erase(&xen_swiotlb_segments, mfn, mfn + (1ULL << seg->order)))
-		return false;
-	xen_fetch_sub(&swiotlb_region_of(seg->dma)->segments, 1);
-	/* Before its frames can be another's: region->recent may name it still. */
-	xen_store(&seg->dma, NO_SEGMENT);
-	return true;
-}
-
 void xen_swiotlb_grow_fini(void)
 {
-	for (unsigned int i = 0; i < NR_REGIONS; i++)
-		xen_swiotlb_regions[i].recent = NULL;
 	for (unsigned int order = 0; order <= XEN_SWIOTLB_MAX_SEGMENT_ORDER; order++) {
 		while (recycled[order]) {
 			struct xen_swiotlb_segment *seg = recycled[order];
@@ -243,7 +195,7 @@ static unsigned int make(struct xen_swiotlb_pool *pool, unsigned int order, unsi
 	n = exchange(pool, seg, n, order);
 
 	for (unsigned int i = 0; i < n; i++) {
-		if (enter(seg[i], machine_address(seg[i]))) {
+		if (xen_swiotlb_enter(seg[i], machine_address(seg[i]))) {
 			unmake(seg[i]);
 			continue;
 		}
@@ -328,7 +280,7 @@ bool xen_swiotlb_release(struct xen_swiotlb_segment *seg)
 	unsigned int order = seg->order;
 	unsigned long flags;
 
-	if (!leave(seg))
+	if (!xen_swiotlb_leave(seg))
 		return false;
 	unmake(seg);
 

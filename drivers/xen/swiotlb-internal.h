@@ -73,6 +73,7 @@ struct xen_swiotlb_segment {
 	uint32_t bytes;	     /* its size, for good */
 	uint8_t order;	     /* likewise, in pages */
 	bool exchanged;	     /* its frames were asked of Xen */
+	bool listed;	     /* in the table of swiotlb-find.h */
 	struct xen_swiotlb_slot slot[];
 };
 
@@ -125,7 +126,6 @@ bool xen_swiotlb_slots_move(struct xen_swiotlb_area *from, struct xen_swiotlb_ar
 
 /* swiotlb-pool.c */
 extern struct xen_swiotlb_config xen_swiotlb_settings;
-extern struct xen_ranges xen_swiotlb_segments; /* by machine frame; tag: the segment */
 struct xen_swiotlb_pool *xen_swiotlb_pool_nr(unsigned int index);
 uint64_t xen_swiotlb_held(struct xen_swiotlb_pool *pool);
 
@@ -156,42 +156,6 @@ static inline struct xen_swiotlb_segment *swiotlb_segment_of(struct xen_swiotlb_
 	char *first = (char *)(slot - slot->index);
 
 	return (struct xen_swiotlb_segment *)(first - offsetof(struct xen_swiotlb_segment, slot));
-}
-
-/*
- * What stands before the look-up of a segment by machine frame. A segment lies in one aligned
- * piece of 2 MiB: where there is none, and that is told apart by a few address bits, there is
- * nothing to look up; else the segment found last is the likeliest.
- */
-#define REGION_SHIFT (XEN_SWIOTLB_MAX_SEGMENT_ORDER + XEN_PAGE_SHIFT)
-#define NR_REGIONS 256
-struct swiotlb_region {
-	uint32_t segments;
-	struct xen_swiotlb_segment *recent;
-};
-extern struct swiotlb_region xen_swiotlb_regions[NR_REGIONS];
-struct xen_swiotlb_segment *xen_swiotlb_find(struct swiotlb_region *region, dma_addr_t dma,
-					     uint64_t *offset);
-
-static inline struct swiotlb_region *swiotlb_region_of(dma_addr_t dma)
-{
-	return &xen_swiotlb_regions[(dma >> REGION_SHIFT) % NR_REGIONS];
-}
-
-/* The segment that holds @dma, and where in it, *@offset; or NULL. The caller has a mapping in it,
- * or takes a guess. */
-static inline struct xen_swiotlb_segment *swiotlb_find(dma_addr_t dma, uint64_t *offset)
-{
-	struct swiotlb_region *region = swiotlb_region_of(dma);
-	struct xen_swiotlb_segment *seg;
-
-	seg = xen_load_acquire(&region->recent); /* another CPU may have made it */
-	if (likely(seg)) {
-		*offset = dma - xen_load(&seg->dma);
-		if (likely(*offset < seg->bytes))
-			return seg;
-	}
-	return xen_load(&region->segments) ? xen_swiotlb_find(region, dma, offset) : NULL;
 }
 
 /*

@@ -5,9 +5,7 @@
  * Pools are made on first use and live until xen_swiotlb_fini(); both tables of them only grow,
  * under the list lock, and are read without it.
  */
-#include <xen/ranges.h>
-
-#include "swiotlb-internal.h"
+#include "swiotlb-find.h"
 
 #define MIN_BITS 13
 #define MAX_POOLS 24 /* widths 13 to 32, and 64 */
@@ -18,7 +16,6 @@ struct xen_swiotlb_config xen_swiotlb_settings = {
 	.max_bytes = DEFAULT_MAX_BYTES,
 	.max_segment_order = XEN_SWIOTLB_MAX_SEGMENT_ORDER,
 };
-struct xen_ranges xen_swiotlb_segments;
 
 static struct xen_swiotlb_pool *pool_of_bits[65];
 static struct xen_swiotlb_pool *pools[MAX_POOLS]; /* in order of creation */
@@ -258,7 +255,7 @@ int xen_swiotlb_fini(void)
 		pool_of_bits[pool->bits] = NULL;
 		xen_port_free(pool, pool_size(pool->area_mask + 1));
 	}
-	xen_ranges_fini(&xen_swiotlb_segments);
+	xen_swiotlb_find_fini();
 	xen_swiotlb_grow_fini();
 	xen_swiotlb_settings = (struct xen_swiotlb_config){
 		.max_bytes = DEFAULT_MAX_BYTES,

@@ -4,7 +4,7 @@
  * a driver uses one wrongly. No locks: the fields of a live mapping do not change, and it is its
  * owner who asks.
  */
-#include "swiotlb-internal.h"
+#include "swiotlb-find.h"
 
 void xen_swiotlb_misuse(const char *what, const char *owner, dma_addr_t dma, size_t size)
 {

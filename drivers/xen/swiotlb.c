@@ -12,9 +12,8 @@
  * Copying happens outside the lock: the slots belong to the mapping by then.
  */
 #include <xen/p2m.h>
-#include <xen/ranges.h>
 
-#include "swiotlb-internal.h"
+#include "swiotlb-find.h"
 
 /* Where a buffer goes in an aligned block of 2^order slots: in a register, all of it. */
 struct place {

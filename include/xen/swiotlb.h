@@ -113,7 +113,7 @@ bool xen_swiotlb_unmap_single(dma_addr_t dma, size_t size, enum xen_dma_dir dir,
  * logged. */
 bool xen_swiotlb_sync_single(dma_addr_t dma, size_t size, enum xen_dma_dir dir, bool for_cpu);
 
-/* Is @dma inside a live bounce mapping? O(log segments), lock-free. */
+/* Is @dma inside a live bounce mapping? A few loads, lock-free. */
 bool xen_swiotlb_is_bounce(dma_addr_t dma);
 
 /* The largest @size that map_single() can ever satisfy under @limits wherever the buffer lies; 0

@@ -17,7 +17,7 @@ LINE = re.compile(r"host: (\w+) (\d+) ([0-9.]+)$")
 
 # What two threads share. Without a figure: the machine never let both run at once, undisturbed.
 THREADS = (("threads", "", -1.7), ("threads_shared", ", 1 device", None),
-           ("threads_grown", ", grown pool", None))
+           ("threads_near", ", small pool", None))
 
 
 def measure():

@@ -11,8 +11,9 @@
 /* A line for bench_host.py: of @series, at @x. */
 void host_say(const char *series, double x, double ns);
 
-/* Set pools up that hold @bytes at first and @max at most. */
-void host_pool(uint64_t max, uint64_t bytes);
+/* Set pools up that hold @bytes at first and no more, in segments of 2^@order pages; 0: of 2 MiB.
+ */
+void host_pool(uint64_t bytes, unsigned int order);
 /* All is unmapped. */
 void host_pool_end(void);
 /* A device that must bounce. */

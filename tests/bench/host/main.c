@@ -102,9 +102,10 @@ static void copy_twice(struct work *work)
 	__asm__ volatile("" : : : "memory");
 }
 
-void host_pool(uint64_t max, uint64_t bytes)
+void host_pool(uint64_t bytes, unsigned int order)
 {
-	const struct xen_swiotlb_config config = {.max_bytes = max, .initial_bytes = bytes};
+	const struct xen_swiotlb_config config = {
+		.max_bytes = bytes, .initial_bytes = bytes, .max_segment_order = order};
 
 	if (xen_swiotlb_configure(&config))
 		xen_port_panic("no pool of %lu bytes", bytes);
@@ -124,7 +125,7 @@ void host_device(struct xen_dma_dev *device)
 
 static void pool_begin(uint64_t bytes)
 {
-	host_pool(bytes, bytes);
+	host_pool(bytes, 0);
 	host_device(&dev);
 }
 
@@ -253,12 +254,12 @@ static void by_ranges(void)
 int main(void)
 {
 	port_start();
+	host_threads();
 	against_copies();
 	by_ram();
 	by_fill();
 	by_pool();
 	by_ranges();
-	host_threads();
 	printf("host: done\n");
 	return 0;
 }

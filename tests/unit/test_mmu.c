@@ -191,11 +191,18 @@ static void mmio_alignment(void)
 
 static void mmio_refusals(void)
 {
+	mfn_t lowest = mk_mfn(XEN_INVALID_FRAME), highest = mk_mfn(0);
 	uint64_t ram;
 	unsigned int i;
 	int err;
 
 	start(NULL);
+	for (uint64_t p = 0; p < xen_p2m.nr; p++) {
+		mfn_t own = xen_pfn_to_mfn(mk_pfn(p));
+
+		lowest = mfn_x(own) < mfn_x(lowest) ? own : lowest;
+		highest = mfn_x(own) > mfn_x(highest) ? own : highest;
+	}
 	ram = mfn_to_dma(mfn[3]);
 	{
 		const struct {
@@ -219,6 +226,21 @@ static void mmio_refusals(void)
 	}
 	model_fail(MODEL_VM_ALLOC, 1, 0);
 	ck_assert_ptr_null((void *)xen_mmio_map(MMIO, 1, XEN_CACHE_UC, &err));
+	ck_assert_int_eq(err, -XEN_ENOMEM);
+	/* What a BAR claims to be is no measure of the work: 2^38 pages, and all there are. */
+	ck_assert_ptr_null((void *)xen_mmio_map(1ULL << 50, 1ULL << 50, XEN_CACHE_UC, &err));
+	ck_assert_int_eq(err, -XEN_ENOMEM);
+	ck_assert_ptr_null((void *)xen_mmio_map(0, 1ULL << 51, XEN_CACHE_UC, &err));
+	ck_assert_int_eq(err, -XEN_EINVAL);
+	/* From the first frame of ours or behind the last. */
+	ck_assert_ptr_null(
+		(void *)xen_mmio_map(mfn_to_dma(lowest), 1ULL << 40, XEN_CACHE_UC, &err));
+	ck_assert_int_eq(err, -XEN_EINVAL);
+	ck_assert_ptr_null(
+		(void *)xen_mmio_map(mfn_to_dma(highest), 1ULL << 40, XEN_CACHE_UC, &err));
+	ck_assert_int_eq(err, -XEN_EINVAL);
+	ck_assert_ptr_null((void *)xen_mmio_map(mfn_to_dma(mfn_add(highest, 1)), 1ULL << 40,
+						XEN_CACHE_UC, &err));
 	ck_assert_int_eq(err, -XEN_ENOMEM);
 	stop();
 }

@@ -116,16 +116,27 @@ static int map_pages(unsigned long va, mfn_t mfn, size_t nr, uint64_t flags, siz
 	return err;
 }
 
-static bool has_own_ram(mfn_t mfn, size_t nr)
+static bool is_own_ram(mfn_t mfn)
 {
-	size_t i;
+	pfn_t pfn = xen_mfn_to_pfn(mfn);
 
-	for (i = 0; i < nr; i++) {
-		pfn_t pfn = xen_mfn_to_pfn(mfn_add(mfn, i));
+	return pfn_valid(pfn) && xen_p2m_is_own_ram(pfn);
+}
 
-		if (pfn_valid(pfn) && xen_p2m_is_own_ram(pfn))
-			return true;
+/* By frame or by page of ours, whichever are fewer: what a BAR claims to be has no limit. */
+static bool has_own_ram(mfn_t mfn, uint64_t nr)
+{
+	uint64_t i;
+
+	if (nr <= xen_p2m.nr) {
+		for (i = 0; i < nr; i++)
+			if (is_own_ram(mfn_add(mfn, i)))
+				return true;
+		return false;
 	}
+	for (i = 0; i < xen_p2m.nr; i++)
+		if (xen_p2m_entry(mk_pfn(i)) - mfn_x(mfn) < nr) /* no others' page's: bit 63 */
+			return true;
 	return false;
 }
 

@@ -41,6 +41,7 @@ static bool populated(paddr_t paddr, size_t size)
 static int map_mmio(const struct xen_dma_dev *dev, paddr_t paddr, size_t size, dma_addr_t *dma)
 {
 	uint64_t end = ((paddr + size - 1) >> XEN_PAGE_SHIFT) + 1, pfn = paddr >> XEN_PAGE_SHIFT;
+	uint64_t boundary = dev->limits.boundary_mask;
 	struct xen_range range;
 
 	while (pfn < end) {
@@ -58,6 +59,9 @@ static int map_mmio(const struct xen_dma_dev *dev, paddr_t paddr, size_t size, d
 	}
 	if (paddr > dev->limits.mask || size - 1 > dev->limits.mask - paddr)
 		return -XEN_ERANGE;
+	/* It cannot be bounced to where none would be crossed. */
+	if (boundary && size - 1 > boundary - (paddr & boundary))
+		return -XEN_EINVAL;
 	*dma = paddr;
 	return 0;
 }

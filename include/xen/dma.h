@@ -103,8 +103,8 @@ int xen_dma_set_coherent_mask(struct xen_dma_dev *dev, uint64_t mask);
 
 /*
  * Map @size bytes from @offset (any) into @pfn. XEN_DMA_ERROR on failure with dev->last_error:
- * -XEN_EINVAL (size 0, wraps, no direction), -XEN_EFAULT (a page is not populated, or MMIO asked
- * for and not identity), -XEN_ERANGE (MMIO above the mask), or an error of
+ * -XEN_EINVAL (size 0, wraps, no direction, MMIO across the boundary), -XEN_EFAULT (a page is not
+ * populated, or MMIO asked for and not identity), -XEN_ERANGE (MMIO above the mask), or an error of
  * xen_swiotlb_map_single().
  */
 dma_addr_t xen_dma_map_page(struct xen_dma_dev *dev, pfn_t pfn, size_t offset, size_t size,

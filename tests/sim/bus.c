@@ -230,8 +230,10 @@ void op_identity(struct sim_cpu *cpu)
 	struct device *dev = any_device(cpu);
 	size_t size;
 	uint64_t addr = any_mmio(cpu, &size), last = addr + size - 1;
+	uint64_t boundary = dev->dma.limits.boundary_mask;
 	bool is = true;
 	dma_addr_t dma;
+	int err;
 
 	sim_note(cpu, "map MMIO at %llx, %llu bytes, for device %llu", addr, size,
 		 (unsigned)(dev - cpu->device), 0, 0);
@@ -241,10 +243,14 @@ void op_identity(struct sim_cpu *cpu)
 	}
 	dma = xen_dma_map_page(&dev->dma, paddr_to_pfn(addr), xen_page_offset(addr), size,
 			       XEN_DMA_BIDIRECTIONAL, XEN_DMA_ATTR_MMIO);
-	if (!is || last > dev->dma.limits.mask) {
+	err = !is							   ? -XEN_EFAULT
+	      : last > dev->dma.limits.mask				   ? -XEN_ERANGE
+	      : boundary && addr / (boundary + 1) != last / (boundary + 1) ? -XEN_EINVAL
+									   : 0;
+	if (err) {
 		sim_expect(dma == XEN_DMA_ERROR, "MMIO at %llx is mapped",
 			   (unsigned long long)addr);
-		expect_error("map MMIO", dev->dma.last_error, is ? -XEN_ERANGE : -XEN_EFAULT);
+		expect_error("map MMIO", dev->dma.last_error, err);
 		return;
 	}
 	sim_expect(dma == addr, "MMIO at %llx is mapped at %llx", (unsigned long long)addr,

@@ -204,6 +204,32 @@ static void mmio_up_to_the_mask(void)
 	dma_stop();
 }
 
+/* What crosses the device's boundary cannot be bounced to where it would not. */
+static void mmio_within_the_boundary(void)
+{
+	const struct xen_dma_limits l = {.mask = ~0ULL, .boundary_mask = 0xffff};
+	const pfn_t bar = mk_pfn(0x100000);
+	struct xen_dma_sg sg = {.pfn = bar, .offset = 0x8000, .length = 0x8001};
+	struct xen_dma_dev dev;
+
+	dma_start(NULL);
+	ck_assert_int_eq(xen_dma_dev_init(&dev, "peer", &xen_swiotlb_dma_ops, &l), 0);
+	ck_assert_int_eq(xen_p2m_identity_add(bar, 64, NULL), 0);
+	ck_assert_uint_eq(xen_dma_map_page(&dev, bar, 0x8000, 0x8000, XEN_DMA_TO_DEVICE,
+					   XEN_DMA_ATTR_MMIO),
+			  0x100008000);
+	refused(&dev, bar, 0x8000, 0x8001, XEN_DMA_ATTR_MMIO, -XEN_EINVAL);
+	refused(&dev, bar, 0xffff, 2, XEN_DMA_ATTR_MMIO, -XEN_EINVAL);
+	refused(&dev, bar, 0, 0x20000, XEN_DMA_ATTR_MMIO, -XEN_EINVAL);
+	ck_assert_int_eq(xen_dma_map_sg(&dev, &sg, 1, XEN_DMA_TO_DEVICE, XEN_DMA_ATTR_MMIO),
+			 -XEN_EINVAL);
+	sg.length--;
+	ck_assert_int_eq(xen_dma_map_sg(&dev, &sg, 1, XEN_DMA_TO_DEVICE, XEN_DMA_ATTR_MMIO), 1);
+	ck_assert_int_eq(xen_p2m_identity_remove(bar, 64), 0);
+	allocs_at_start = model_allocs();
+	dma_stop();
+}
+
 /* Identity that ends within the array, in front of nothing. */
 static void mmio_ends_in_the_array(void)
 {
@@ -230,6 +256,7 @@ static const struct unit_case cases[] = {
 	{"masks are tried out", masks_are_tried_out},
 	{"the largest mapping is true", max_mapping_is_true},
 	{"MMIO is mapped up to the mask", mmio_up_to_the_mask},
+	{"MMIO crosses no boundary of the device", mmio_within_the_boundary},
 	{"MMIO ends with its range", mmio_ends_in_the_array},
 };
 

@@ -8,6 +8,10 @@
  */
 #include "pcifront-internal.h"
 
+/* What a backend may take for each device beyond a step's time: a scan makes up to 1,100 accesses.
+ */
+#define DEVICE_NS 1000000000ULL
+
 static bool is_root(const struct front_list *list, uint16_t segment, uint8_t bus)
 {
 	for (unsigned int i = 0; i < list->nr_roots; i++)
@@ -59,8 +63,8 @@ static struct xen_pci_dev *bridge_to(struct xen_pci_host *host, uint8_t bus)
 	return dev;
 }
 
-/* False: what it is behind is not there (yet). */
-static bool try_add(struct xen_pcifront *front, struct xen_pci_addr addr)
+/* False: what it is behind is not there (yet). Its scan takes no longer than *@left. */
+static bool try_add(struct xen_pcifront *front, struct xen_pci_addr addr, uint64_t *left)
 {
 	bool root = is_root(&front->list, addr.segment, addr.bus);
 	struct xen_pci_host *host = find_host(front, addr.segment);
@@ -73,7 +77,9 @@ static bool try_add(struct xen_pcifront *front, struct xen_pci_addr addr)
 		host = get_host(front, addr.segment);
 	if (!host || (!root && !parent))
 		return false;
+	xen_front_begin_limit(front, *left);
 	rc = xen_pci_add(host, addr, parent, &dev);
+	*left = xen_front_end_limit(front);
 	if (rc) {
 		front_log(front, XEN_LOG_ERROR, "%04x:%02x:%02x.%u is not added: error %d",
 			  addr.segment, addr.bus, XEN_PCI_DEV(addr.devfn), XEN_PCI_FN(addr.devfn),
@@ -89,6 +95,7 @@ static bool try_add(struct xen_pcifront *front, struct xen_pci_addr addr)
 void xen_front_add_devices(struct xen_pcifront *front)
 {
 	struct front_list *list = &front->list;
+	uint64_t left = XEN_PCIFRONT_STEP_NS + list->nr * DEVICE_NS;
 	struct front_vdev *vdev;
 	bool again = true;
 
@@ -100,7 +107,7 @@ void xen_front_add_devices(struct xen_pcifront *front)
 				return;
 			if (vdev->tried || vdev->closing || xen_front_find(front, vdev->addr))
 				continue;
-			vdev->tried = try_add(front, vdev->addr);
+			vdev->tried = try_add(front, vdev->addr, &left);
 			again |= vdev->tried;
 		}
 	}
@@ -145,7 +152,8 @@ static struct xen_pci_dev *next_to_go(const struct front_list *list,
 	return found;
 }
 
-static int remove_one(struct xen_pcifront *front, struct xen_pci_dev *dev, bool gone)
+static int remove_one(struct xen_pcifront *front, struct xen_pci_dev *dev, bool gone,
+		      uint64_t *left)
 {
 	struct xen_pci_addr addr = dev->addr;
 	int rc = front->ops->removing(front, dev, gone);
@@ -153,7 +161,9 @@ static int remove_one(struct xen_pcifront *front, struct xen_pci_dev *dev, bool 
 	if (rc && !gone)
 		return -XEN_EBUSY;
 	/* Also where only the driver's time is over, and who knows what it has left running. */
+	xen_front_begin_limit(front, *left);
 	rc = xen_load(&front->broken) ? 0 : xen_pci_command(dev, 0, XEN_PCI_COMMAND_MASTER);
+	*left = xen_front_end_limit(front);
 	if (rc && rc != -XEN_ENODEV) /* the backend resets it in any case */
 		front_log(front, XEN_LOG_WARN,
 			  "%04x:%02x:%02x.%u keeps bus mastering until it is reset: error %d",
@@ -167,12 +177,13 @@ static int remove_one(struct xen_pcifront *front, struct xen_pci_dev *dev, bool 
 
 int xen_front_remove_devices(struct xen_pcifront *front, bool all, bool gone)
 {
+	uint64_t left = XEN_PCIFRONT_STEP_NS;
 	struct xen_pci_dev *dev;
 	int rc;
 
 	for (unsigned int i = front->nr_hosts; i-- > 0;) {
 		while ((dev = next_to_go(&front->list, &front->host[i], all)) != NULL) {
-			rc = remove_one(front, dev, gone);
+			rc = remove_one(front, dev, gone, &left);
 			if (rc)
 				return rc;
 		}

@@ -10,8 +10,8 @@
  *   - the channel belongs to who has the turn (xen_front_take_turn()), which the serving thread
  * takes to change it; the event handler and waiters read port and info, which are there while they
  * may run;
- *   - dirty, own_changed, signalled, error_due, broken, due and the statistics are single words
- * that anybody may read or set.
+ *   - dirty, own_changed, signalled, error_due, broken, limit, due and the statistics are single
+ * words that anybody may read or set.
  */
 #ifndef XENDMA_DRIVERS_XEN_PCIFRONT_INTERNAL_H
 #define XENDMA_DRIVERS_XEN_PCIFRONT_INTERNAL_H
@@ -93,6 +93,7 @@ struct xen_pcifront {
 	grant_ref_t ref;
 	evtchn_port_t port;
 	uint32_t broken; /* no operation any more */
+	uint64_t limit;	 /* when operations of the present step have to be over; FRONT_NEVER */
 
 	uint32_t dirty, own_changed, signalled, error_due;
 	uint64_t due;
@@ -169,6 +170,10 @@ void xen_front_rearm(struct xen_pcifront *front, bool useful);
  * is broken now.
  */
 int xen_front_op(struct xen_pcifront *front, struct xen_pci_op *op, unsigned int nr);
+/* Operations of anybody end by @left from now, or break the channel. */
+void xen_front_begin_limit(struct xen_pcifront *front, uint64_t left);
+/* Without limit again; what remains of it. */
+uint64_t xen_front_end_limit(struct xen_pcifront *front);
 /* Negative errno of ours for an error of the protocol; Linux's backend also passes its own on. */
 int xen_front_error(struct xen_pcifront *front, int32_t err);
 

@@ -57,6 +57,8 @@ static int exchange(struct xen_pcifront *front, struct xen_pci_op *op, unsigned 
 		return -XEN_EIO;
 	xen_fetch_add(&front->stats.ops, 1);
 	deadline = xen_port_clock_ns() + XEN_PCIFRONT_OP_NS;
+	if (deadline > xen_load(&front->limit))
+		deadline = xen_load(&front->limit);
 	ask(front->info, op, nr);
 	rc = xen_evtchn_notify(front->port);
 	if (!rc && !xen_port_wait(answered, front, deadline))
@@ -85,6 +87,19 @@ int xen_front_op(struct xen_pcifront *front, struct xen_pci_op *op, unsigned int
 	rc = exchange(front, op, nr);
 	xen_front_end_turn(front);
 	return rc;
+}
+
+void xen_front_begin_limit(struct xen_pcifront *front, uint64_t left)
+{
+	xen_store(&front->limit, xen_port_clock_ns() + left);
+}
+
+uint64_t xen_front_end_limit(struct xen_pcifront *front)
+{
+	uint64_t now = xen_port_clock_ns(), limit = xen_load(&front->limit);
+
+	xen_store(&front->limit, FRONT_NEVER);
+	return now < limit ? limit - now : 0;
 }
 
 int xen_front_error(struct xen_pcifront *front, int32_t err)

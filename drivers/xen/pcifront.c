@@ -43,6 +43,7 @@ struct xen_pcifront *xen_pcifront_start(unsigned int handle, const struct xen_pc
 	front->ops = ops;
 	front->arg = arg;
 	front->deadline = FRONT_NEVER;
+	front->limit = FRONT_NEVER;
 	set_path(front, handle);
 	xen_bucket_init(&front->log, 16, SECOND);
 	xen_bucket_init(&front->cycles, 64, SECOND / 4);

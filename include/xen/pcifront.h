@@ -107,8 +107,9 @@ void *xen_pcifront_arg(const struct xen_pcifront *front);
 
 /* Is there something to do, now or (time in *@due, may be NULL; ~0: none) later? From anywhere. */
 bool xen_pcifront_pending(const struct xen_pcifront *front, uint64_t *due);
-/* Do it. May sleep, at most some XEN_PCIFRONT_STEP_NS. (Watches are served by xen_xs_dispatch(),
- * which the thread calls first.) */
+/* Do it. May sleep, at most some XEN_PCIFRONT_STEP_NS and a second for each device that comes,
+ * beside what the calls of ops take. (Watches are served by xen_xs_dispatch(), which the thread
+ * calls first.) */
 void xen_pcifront_work(struct xen_pcifront *front);
 
 /* Our own state as the backend sees it; XenbusStateClosed after the backend closed or broke for

@@ -107,10 +107,77 @@ static void storm(void)
 	end();
 }
 
+/* Answers each operation just before it would be too late. */
+static void answer_late(void *arg)
+{
+	static uint64_t since;
+	struct xen_pci_sharedinfo *page = model_pciback_page();
+
+	if (!page || !(xen_load(&page->flags) & XEN_PCIF_active))
+		since = 0;
+	else if (!since)
+		since = xen_port_clock_ns();
+	if (since && xen_port_clock_ns() - since < XEN_PCIFRONT_OP_NS - 100 * MS)
+		return;
+	since = 0;
+	model_pciback_step();
+}
+
+/* The longest that a call of work takes within @ns. */
+static uint64_t longest_work(uint64_t ns)
+{
+	uint64_t end = xen_port_clock_ns() + ns, longest = 0;
+
+	while (xen_port_clock_ns() < end) {
+		uint64_t before, took;
+
+		model_pciback_step();
+		model_pciback_slow(model_pciback_page());
+		xen_xs_dispatch();
+		before = xen_port_clock_ns();
+		xen_pcifront_work(t.front);
+		took = xen_port_clock_ns() - before;
+		longest = took > longest ? took : longest;
+		model_clock_advance(MS);
+		xen_evtchn_poll();
+	}
+	return longest;
+}
+
+/* A scan of one device makes dozens of accesses. */
+static void dawdler(void)
+{
+	uint64_t before;
+
+	bench();
+	model_pciback_create(both_at, 2);
+	start();
+	model_on_wait(answer_late, NULL);
+	ck_assert_uint_le(longest_work(60 * SECOND), XEN_PCIFRONT_STEP_NS + 3 * SECOND);
+	ck_assert_uint_ge(xen_pcifront_stats(t.front).timeouts, 1);
+	ck_assert_uint_eq(t.added, t.removed);
+
+	/* And of the removal of two, where each may have had its time. */
+	model_on_wait(others, NULL);
+	model_pciback_slow(false);
+	ck_assert(run_coarsely_until(XenbusStateConnected, 300 * SECOND));
+	for (unsigned int i = 0; i < 2; i++)
+		xen_pci_command(device_of(both_at[i]), XEN_PCI_COMMAND_MASTER, 0);
+	model_pciback_slow(true);
+	model_on_wait(answer_late, NULL);
+	before = xen_port_clock_ns();
+	stop();
+	ck_assert_uint_le(xen_port_clock_ns() - before, 2 * XEN_PCIFRONT_STEP_NS + 2 * SECOND);
+	model_on_wait(others, NULL);
+	model_pciback_slow(false);
+	end();
+}
+
 static const struct unit_case cases[] = {
 	{"XSA-349: a backend that writes in a loop costs no memory", writer},
 	{"XSA-43: what is logged has a limit", flood},
 	{"XSA-43: how often devices come and go has a limit", cycles},
+	{"a backend that takes its time has no more than a step's", dawdler},
 	{"XSA-332 391: a backend's storm of events is bounded", storm},
 };
 

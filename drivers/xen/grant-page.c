@@ -108,3 +108,22 @@ unsigned int xen_grant_reap(void)
 	}
 	return xen_load(&xen_grants.nr_quarantined);
 }
+
+unsigned int xen_grant_kept(domid_t domid)
+{
+	unsigned long flags = xen_port_lock(&xen_grants.lock);
+	size_t nr = xen_grants.quarantine_size / sizeof(uint64_t);
+	unsigned int left = xen_grants.nr_quarantined, kept = 0;
+
+	for (size_t i = 0; i < nr && left; i++) {
+		for (uint64_t bits = xen_grants.quarantine[i]; bits; bits &= bits - 1) {
+			unsigned int ref =
+				(unsigned int)(i * BITS) + (unsigned int)__builtin_ctzll(bits);
+
+			kept += xen_grants.entry[ref].domid == domid;
+			left--;
+		}
+	}
+	xen_port_unlock(&xen_grants.lock, flags);
+	return kept;
+}

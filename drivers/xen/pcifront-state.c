@@ -16,7 +16,7 @@
 #define BACKOFF_MIN SECOND     /* between two connections that failed */
 #define BACKOFF_MAX (64 * SECOND)
 #define LASTING (10 * SECOND) /* a connection so long is none that failed */
-#define PAGES_LOST 32	      /* in quarantine: then it waits for them */
+#define PAGES_LOST 32	      /* that the backend keeps: then it waits for them */
 
 static void enter(struct xen_pcifront *front, enum front_phase phase, uint64_t wait)
 {
@@ -87,7 +87,8 @@ static bool connect(struct xen_pcifront *front)
 	/* That the backend came back to an offer is still the same attempt. */
 	if (!front->offered && xen_port_clock_ns() < front->next_connect)
 		return false;
-	if (xen_grant_reap() > PAGES_LOST)
+	xen_grant_reap();
+	if (xen_grant_kept(front->backend_id) > PAGES_LOST)
 		return later(front, -XEN_EBUSY, SECOND);
 	if (!front->offered)
 		count_attempt(front);

@@ -54,6 +54,9 @@ void xen_grant_page_free(void *va, grant_ref_t ref);
 /* Try quarantined pages again; returns how many remain. */
 unsigned int xen_grant_reap(void);
 
+/* Quarantined pages that @domid keeps. One domain's are no reason to refuse another. */
+unsigned int xen_grant_kept(domid_t domid);
+
 /* Grants in use, quarantined pages among them. */
 unsigned int xen_grant_used(void);
 

@@ -3,6 +3,8 @@
  * How often a backend can do something to the frontend: write its nodes, have lines logged, devices
  * taken and given, events sent.
  */
+#include <xen/hypercall.h>
+
 #include "pcifront_test.h"
 
 static uint32_t read_id(void)
@@ -173,10 +175,53 @@ static void dawdler(void)
 	end();
 }
 
+/* Have domain @id keep @nr granted pages that were freed. */
+static void keep(domid_t id, unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++) {
+		struct gnttab_map_grant_ref op = {.dom = 1, .flags = GNTMAP_host_map};
+		void *page = xen_grant_page(id, &op.ref, NULL);
+		grant_ref_t ref = op.ref;
+
+		ck_assert_ptr_nonnull(page);
+		model_act_as(id);
+		ck_assert_int_eq(hypercall_grant_table_op(GNTTABOP_map_grant_ref, &op, 1), 0);
+		model_act_as(DOMID_SELF);
+		ck_assert_int_eq(op.status, GNTST_okay);
+		xen_grant_page_free(page, ref);
+	}
+}
+
+/* Pages that one domain keeps are no reason not to connect to another. */
+static void hoarder(void)
+{
+	bench();
+	model_domain_create(7, false, 1);
+	keep(7, 40);
+	ck_assert_uint_eq(xen_grant_reap(), 40);
+	ck_assert_uint_eq(xen_grant_kept(7), 40);
+	ck_assert_uint_eq(xen_grant_kept(0), 0);
+	connected(&edu_at, 1);
+	stop();
+
+	/* Those that the backend's own domain keeps are, from a number on. */
+	for (unsigned int more = 0; more < 2; more++) {
+		keep(0, more ? 1 : 32);
+		model_pciback_restart();
+		start();
+		ck_assert_uint_eq(run_coarsely_until(XenbusStateConnected, 100 * SECOND), !more);
+		stop();
+		ck_assert_uint_eq(xen_grant_kept(0), 32 + more);
+	}
+	model_domain_destroy(7);
+	ck_assert_uint_eq(xen_grant_reap(), 33);
+}
+
 static const struct unit_case cases[] = {
 	{"XSA-349: a backend that writes in a loop costs no memory", writer},
 	{"XSA-43: what is logged has a limit", flood},
 	{"XSA-43: how often devices come and go has a limit", cycles},
+	{"pages that one domain keeps do not count against another", hoarder},
 	{"a backend that takes its time has no more than a step's", dawdler},
 	{"XSA-332 391: a backend's storm of events is bounded", storm},
 };

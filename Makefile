@@ -157,11 +157,11 @@ clean: ## remove what was built, but not what was downloaded
 	$(Q)rm -rf $(addprefix $(O)/,host host-asan host-ubsan host-tsan \
 		host-cov host-fuzz fuzz cov mutate free guest guest.elf libxendma.a \
 		xendma.pc boot check demo install conformance conformance-selftest \
-		dom0 dom0-selftest bench bench.json bench.svg bench-host.json bench-host.svg)
+		dom0 dom0-selftest help bench bench.json bench.svg bench-host.json bench-host.svg)
 
 .PHONY: help
 help: ## this list
 	@printf 'make TARGET [O=build] [CC=gcc|clang-14] [V=1]\n\n'
-	@grep -hE '^[a-z-]+:.*##' Makefile mk/*.mk | sed -E 's/:.*## /\t/' | expand -t 18
+	@grep -hE '^[a-z0-9-]+:.*##' Makefile mk/*.mk | sed -E 's/:.*## /\t/' | expand -t 18
 
 -include $(shell find $(O) -name '*.d' -type f 2>/dev/null)

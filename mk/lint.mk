@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Checks that run nothing: format, headers, symbols, shell scripts.
+# Checks that run nothing: format, headers, symbols, floors, documents, shell scripts, source lists.
 
 CLANG_FORMAT ?= clang-format-14
 C_FILES = $(sort $(shell find include lib arch drivers tests tools -name '*.[ch]' 2>/dev/null))
@@ -21,6 +21,14 @@ headers-check: ## does each public header compile alone, as C and as C++?
 symbols: $(O)/libxendma.a ## does the library need and export just what it may?
 	$(Q)CC='$(CC)' scripts/symbols.sh $< include
 
+.PHONY: floors
+floors: $(call free_obj,$(LIB_SRC)) ## does every file of the library use only what is below it?
+	$(Q)scripts/floors.sh docs/architecture.md $(FREE) $^
+
+.PHONY: docs-check
+docs-check: ## is what the documents name there: links, make targets, files?
+	$(Q)mkdir -p $(O) && $(MAKE) -s help >$(O)/help && scripts/docs-check.sh . $(O)/help
+
 .PHONY: shellcheck
 shellcheck: ## are the shell scripts clean?
 	$(Q)scripts/each.sh shellcheck 'shellcheck -x -P SCRIPTDIR' $(SHELL_FILES)
@@ -40,7 +48,7 @@ rows: ## which unit test covers which known fault (tests/ROWS)?
 	$(Q)scripts/rows.sh
 
 .PHONY: lint
-lint: fmt-check headers-check symbols shellcheck lists-check ## all five
+lint: fmt-check headers-check symbols floors docs-check shellcheck lists-check ## all of these
 
 .PHONY: lint-selftest
 lint-selftest: ## do these checks see what they are there to see?

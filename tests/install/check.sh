@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Installs into a staging folder, builds embed.c with nothing but what pkg-config says, and runs it:
-# check.sh BUILD-FOLDER
+# Installs into a staging folder, builds embed.c with nothing but what pkg-config says, and runs it;
+# compiles what the documents show, and looks at what they lead to: check.sh BUILD-FOLDER
 set -u
 export LC_ALL=C
 here=$(dirname "$0")
@@ -42,19 +42,21 @@ else
 	fail "the program does not run right"
 fi
 
-
 # blocks FILE: the C in a document.
 blocks()
 {
 	awk '/^```/ { on = $0 == "```c"; next } on' "$1"
 }
 
-# compile NAME: an object from standard input, against the installed headers.
+# compile NAME FLAGS...: an object from standard input, against the installed headers.
 compile()
 {
+	local name=$1
+	shift
 	# shellcheck disable=SC2046 # a list
-	"${CC:-gcc}" -std=gnu11 -Wall -Wextra -Werror -Wno-unused-parameter -x c -c - -o "$stage/$1.o" \
-		$(PKG_CONFIG_PATH=$pc PKG_CONFIG_SYSROOT_DIR=$stage pkg-config --cflags xendma)
+	"${CC:-gcc}" -std=gnu11 -Wall -Wextra -Werror -Wno-unused-parameter -ffreestanding -x c -c - \
+		-o "$stage/$name.o" "$@" $(PKG_CONFIG_PATH=$pc PKG_CONFIG_SYSROOT_DIR=$stage \
+		pkg-config --cflags xendma)
 }
 
 if {
@@ -71,11 +73,38 @@ fi
 declared=$("${CC:-gcc}" -E -P -Iinclude -x c include/xen/port.h |
 	grep -oE '\bxen_port_[a-z_]+\(' | tr -d '(' | sort -u)
 if blocks docs/porting.md | compile porting &&
-	[ "$(nm -g --defined-only "$stage/porting.o" | awk '{ print $3 }' | sort)" = "$declared" ]
+	[ "$(nm -g --defined-only "$stage/porting.o" | awk '{ print $3 }' | grep ^xen_ |
+		sort)" = "$declared" ]
 then
 	pass "docs/porting.md's examples are a whole port"
 else
 	fail "docs/porting.md's examples are not just the functions of port.h"
+fi
+
+sources=$stage$(PKG_CONFIG_PATH=$pc pkg-config --variable=sources xendma)
+if compile hypercall -I"$sources" <"$sources/hypercall.c"; then
+	pass "the installed hypercalls compile"
+else
+	fail "the installed hypercalls do not compile"
+fi
+
+# A kernel links archive, example port and hypercalls beside its own functions, and needs no more.
+need=$(nm -u "$stage/porting.o" "$stage/hypercall.o" "$stage/opt/x/lib/libxendma.a" |
+	awk '$1 == "U" { print $2 }' | sort -u)
+have=$(nm -g --defined-only "$stage/porting.o" "$stage/hypercall.o" \
+	"$stage/opt/x/lib/libxendma.a" | awk 'NF == 3 { print $3 }' | sort -u)
+open=$(comm -23 <(printf '%s\n' "$need") <(printf '%s\n' "$have") |
+	grep -vE '^(k_.*|hypercall_page|mem(cpy|set|move|cmp)|_GLOBAL_OFFSET_TABLE_)$')
+if [ -z "$open" ]; then
+	pass "with the port and the hypercalls the archive is complete"
+else
+	fail "archive, port and hypercalls want more: $(paste -sd " " <<<"$open")"
+fi
+
+if scripts/docs-check.sh "$stage/opt/x/share/doc/xendma" >"$stage/docs.log"; then
+	pass "links in the installed documents lead somewhere"
+else
+	fail "$(cat "$stage/docs.log")"
 fi
 
 # ---- the dom0 command ----

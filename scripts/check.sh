@@ -61,9 +61,10 @@ if stage 'setup' run setup scripts/setup.sh packages; then
 	stage 'build' run build sub -j"$jobs" all xenpci "$O/guest.elf"
 	stage 'build with clang' run build \
 		sub -j"$jobs" O="$O/clang" CC=clang-14 all xenpci "$O/clang/guest.elf"
-	for check in fmt-check headers-check symbols shellcheck lists-check rows mutate-check mutants-check lint-selftest \
-		setup-check unit-selftest faults-selftest fuzz-selftest boot-selftest \
-		conformance-selftest dom0-selftest bench-selftest install-check; do
+	for check in fmt-check headers-check symbols floors docs-check shellcheck lists-check rows \
+		mutate-check mutants-check lint-selftest setup-check unit-selftest faults-selftest \
+		fuzz-selftest boot-selftest conformance-selftest dom0-selftest bench-selftest \
+		install-check; do
 		stage "$check" sub "$check"
 	done
 	stage 'unit' sub -j"$jobs" unit

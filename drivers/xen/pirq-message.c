@@ -29,13 +29,14 @@ static struct {
 	struct xen_pirq *first;
 } given;
 
-/* Would Xen or the backend, asked for this message, break one that is mapped? */
-static bool is_taken(const struct xen_pci_dev *dev, uint16_t enable, unsigned int entry)
+/* Would Xen or the backend, asked for this entry of MSI-X, break a message that is mapped? Of MSI
+ * it breaks whatever is. */
+static bool is_taken(const struct xen_pci_dev *dev, unsigned int entry)
 {
 	const struct xen_pirq *other;
 
 	for (other = dev->messages; other; other = other->next)
-		if (dev->host->pirqs || other->enable != enable || other->entry == entry)
+		if (dev->host->pirqs || other->enable != MSIX_ENABLE || other->entry == entry)
 			return true;
 	return false;
 }
@@ -190,13 +191,13 @@ static int check_msi(const struct xen_pci_dev *dev, unsigned int nr, unsigned in
 	*pos = xen_pci_find_cap(dev, PCI_CAP_MSI);
 	if (!*pos || !decodes_memory(dev))
 		return -XEN_ENODEV;
-	if (nr == 1)
-		return is_taken(dev, MSI_ENABLE, 0) ? -XEN_EBUSY : 0;
-	rc = xen_pci_config_read(dev->host, dev->addr, *pos + MSI_CONTROL, 2, &control);
-	if (rc)
-		return rc;
-	if (nr & (nr - 1) || nr > MSI_VECTORS(control))
-		return -XEN_ERANGE;
+	if (nr > 1) {
+		rc = xen_pci_config_read(dev->host, dev->addr, *pos + MSI_CONTROL, 2, &control);
+		if (rc)
+			return rc;
+		if (nr & (nr - 1) || nr > MSI_VECTORS(control))
+			return -XEN_ERANGE;
+	}
 	return dev->messages ? -XEN_EBUSY : 0;
 }
 
@@ -245,9 +246,7 @@ static uint64_t table_base(const struct xen_pci_dev *dev, unsigned int pos, unsi
 
 	if (xen_pci_config_read(dev->host, dev->addr, pos + MSIX_TABLE, 4, &table))
 		return 0;
-	if ((table & MSIX_BAR_MASK) >= XEN_PCI_NR_BARS)
-		return 0;
-	bar = &dev->res[table & MSIX_BAR_MASK];
+	bar = &dev->res[table & MSIX_BAR_MASK]; /* of those behind the BARs none is of their kind */
 	table &= ~MSIX_BAR_MASK;
 	if (bar->kind != XEN_PCI_RES_BAR || !(bar->flags & XEN_PCI_RES_CLAIMED))
 		return 0;
@@ -278,7 +277,7 @@ static int check_msix(const struct xen_pci_dev *dev, const uint16_t *entry, unsi
 	if (!*base && !dev->host->pirqs)
 		return -XEN_ENODEV;
 	for (i = 0; i < nr; i++) {
-		if (is_taken(dev, MSIX_ENABLE, entry[i]))
+		if (is_taken(dev, entry[i]))
 			return -XEN_EBUSY;
 		for (j = 0; j < i; j++)
 			if (entry[j] == entry[i])

@@ -1,41 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Several messages at once, and lines by device: from Xen as dom0, and from a source of PIRQs that
- * is not trusted. All or none, whatever fails or lies.
+ * Several messages at once, and lines by device, from Xen as dom0. All or none, whatever fails or
+ * lies.
  */
-#include "pirq_test.h"
-
-#define MANY 8
-
-static struct xen_pirq irq[MANY];
-static struct xen_pirq *const each[MANY] = {&irq[0], &irq[1], &irq[2], &irq[3],
-					    &irq[4], &irq[5], &irq[6], &irq[7]};
-static const uint16_t entries[MANY] = {5, 0, 64, 1, 2, 3, 4, 6};
-
-static void start(bool remapping)
-{
-	const struct model_params params = {.nr_pages = 512, .intremap = remapping};
-
-	model_start(&params);
-	calls = 0;
-	plug(nvme());
-	model_pci_raw(at(0, 4, 0))[MSI_CAP + 2] |= 3 << 1; /* it can have 8 vectors */
-	xen_pci_host_init(&host, &model_pci_config, 0, true);
-	ck_assert_int_eq(xen_pci_scan(&host, 0, NULL), 0);
-	dev = host.devices;
-	for (unsigned int i = 0; i < MANY; i++)
-		irq[i].pirq = -1;
-}
-
-static void stop(void)
-{
-	for (unsigned int i = 0; i < MANY; i++)
-		xen_pirq_release(&irq[i]);
-	ck_assert_ptr_null(dev->messages);
-	ck_assert_uint_eq(dev->nr_messages, 0);
-	xen_pci_host_fini(&host);
-	ck_assert(model_stop());
-}
+#include "pirq_many_test.h"
 
 static void vectors(void)
 {
@@ -56,6 +24,38 @@ static void vectors(void)
 	}
 	ck_assert_uint_eq(model_pirqs(), 0);
 	ck_assert(!(control(MSI_CAP) & 1) && !intx_is_off());
+	ck_assert_int_eq(xen_pirq_map_msi_many(each, dev, 4), 0);
+	for (unsigned int i = 0; i < 4; i++) {
+		ck_assert_uint_eq(model_pirqs(), 4);
+		xen_pirq_release(&irq[i]);
+		/* Xen would take the others away for it. */
+		if (i < 3)
+			ck_assert_int_eq(xen_pirq_map_msi(&irq[i], dev), -XEN_EBUSY);
+	}
+	ck_assert_uint_eq(model_pirqs(), 0);
+	ck_assert_uint_eq(model_log_lines(XEN_LOG_ERROR), 0);
+	stop();
+}
+
+/* Where one channel does not close its PIRQ stays, and with it Xen has all of them. */
+static void one_stays(void)
+{
+	struct physdev_unmap_pirq unmap = {.domid = DOMID_SELF};
+	struct evtchn_close close;
+
+	start(true);
+	ck_assert_int_eq(xen_pirq_map_msi_many(each, dev, 2), 0);
+	ck_assert_int_eq(xen_pirq_bind(&irq[0], false, count, &calls), 0);
+	unmap.pirq = irq[0].pirq;
+	close.port = irq[0].port;
+	model_fail(MODEL_EVENT_CHANNEL_OP, 1, -XEN_EINVAL);
+	xen_pirq_release(&irq[0]);
+	ck_assert_ptr_nonnull(strstr(model_last_log(), "does not close"));
+	xen_pirq_release(&irq[1]);
+	ck_assert_uint_eq(model_pirqs(), 2);
+	ck_assert_uint_eq(model_log_lines(XEN_LOG_ERROR), 1);
+	ck_assert_int_eq(hypercall_event_channel_op(EVTCHNOP_close, &close), 0);
+	ck_assert_int_eq(hypercall_physdev_op(PHYSDEVOP_unmap_pirq, &unmap), 0);
 	stop();
 }
 
@@ -84,38 +84,94 @@ static void bad_vectors(void)
 	stop();
 }
 
-/* Xen's last number would be beyond what a PIRQ can be. */
+/* Xen's last number would be beyond what a PIRQ can be, or is just within. */
+static int named;
+
 static void huge(struct model_lie_call *call)
 {
 	struct physdev_map_pirq *map = call->arg;
 
 	if (call->kind == MODEL_PHYSDEV_OP && call->cmd == PHYSDEVOP_map_pirq && call->done &&
 	    !call->rc)
-		map->pirq = INT32_MAX - 1;
+		map->pirq = named;
 }
 
-static void unbelievable(void)
+static int map_four(int number)
 {
-	struct xen_pirq *first = &irq[0];
+	int rc;
 
-	start(true);
+	named = number;
 	model_lie(huge);
-	ck_assert_int_eq(xen_pirq_map_msi_many(each, dev, 4), -XEN_EIO);
+	rc = xen_pirq_map_msi_many(each, dev, 4);
 	model_lie(NULL);
-	ck_assert_int_eq(first->pirq, -1);
-	for (int pirq = 0; pirq < 256 && model_pirqs(); pirq++) { /* what it really is */
+	return rc;
+}
+
+/* Which they really are only the model knows. */
+static void unmap_really(void)
+{
+	for (int pirq = 0; pirq < 256 && model_pirqs(); pirq++) {
 		struct physdev_unmap_pirq unmap = {.domid = DOMID_SELF, .pirq = pirq};
 
 		hypercall_physdev_op(PHYSDEVOP_unmap_pirq, &unmap);
 	}
+}
+
+static void unbelievable(void)
+{
+	const struct xen_pirq *first = &irq[0], *last = &irq[3];
+
+	start(true);
+	ck_assert_int_eq(map_four(INT32_MAX - 1), -XEN_EIO);
+	ck_assert_int_eq(first->pirq, -1);
+	/* It was given back, by the name that Xen had for it. */
+	ck_assert_ptr_nonnull(strstr(model_last_log(), "PIRQ 2147483646 does not unmap"));
+	unmap_really();
+	ck_assert_int_eq(map_four(INT32_MAX - 4), 0);
+	ck_assert_int_eq(last->pirq, INT32_MAX - 1);
+	for (unsigned int i = 0; i < 4; i++)
+		xen_pirq_release(&irq[i]);
+	unmap_really();
+	stop();
+}
+
+/* An accessor that says that it failed, at one place, and gives a value all the same. */
+static unsigned int fail_at;
+
+static int read_but_fail(const struct xen_pci_config *config, struct xen_pci_addr addr,
+			 unsigned int offset, unsigned int size, uint32_t *value)
+{
+	int rc = model_pci_config.read(&model_pci_config, addr, offset, size, value);
+
+	return offset == fail_at ? -XEN_EIO : rc;
+}
+
+static void values_of_failed_reads(void)
+{
+	struct xen_pci_config config = model_pci_config;
+
+	start(true);
+	config.read = read_but_fail;
+	host.config = &config;
+	fail_at = MSI_CAP + 2;
+	ck_assert_int_eq(xen_pirq_map_msi_many(each, dev, 2), -XEN_EIO);
+	fail_at = MSIX_CAP + 2;
+	ck_assert_int_eq(xen_pirq_map_msix(&irq[0], dev, 0), -XEN_EIO);
+	fail_at = MSIX_CAP + 4;
+	ck_assert_int_eq(xen_pirq_map_msix(&irq[0], dev, 0), -XEN_ENODEV);
+	ck_assert_uint_eq(model_pirqs(), 0);
+	host.config = &model_pci_config;
 	stop();
 }
 
 static void table_entries(void)
 {
 	static const uint16_t twice[] = {1, 7, 1}, beyond[] = {0, 65};
+	struct xen_pirq none = {.pirq = 77};
 
 	start(false);
+	ck_assert_int_eq(xen_pirq_map_msix(&none, dev, UINT16_MAX + 1), -XEN_ERANGE);
+	ck_assert_int_eq(none.pirq, -1);
 	ck_assert_int_eq(xen_pirq_map_msix_many(each, dev, entries, 0), -XEN_ERANGE);
 	ck_assert_int_eq(xen_pirq_map_msix_many(each, dev, entries, 129), -XEN_ERANGE);
 	ck_assert_int_eq(xen_pirq_map_msix_many(each, dev, twice, 3), -XEN_EBUSY);
@@ -141,6 +197,8 @@ static void all_or_none(void)
 		ck_assert_int_eq(xen_pirq_map_msix_many(each, dev, entries, MANY), -XEN_ENOSPC);
 		ck_assert_uint_eq(model_pirqs(), 0);
 		ck_assert_ptr_null(dev->messages);
+		for (unsigned int i = 0; i < MANY; i++)
+			ck_assert(irq[i].pirq == -1 && !irq[i].mapped);
 	}
 	ck_assert_int_eq(xen_pirq_map_msix_many(each, dev, entries, MANY), 0);
 	stop();
@@ -162,141 +220,15 @@ static void by_device(void)
 	stop();
 }
 
-/* --- from a source ------------------------------------------------------------------------- */
-
-static struct {
-	int number[MANY]; /* what is named */
-	int err;
-	unsigned int enabled, disabled;
-	bool msix;
-} source;
-
-static int enable_msi(struct xen_pci_dev *device, unsigned int nr, int *first)
-{
-	ck_assert_ptr_eq(device, dev);
-	*first = source.number[0];
-	source.enabled += !source.err;
-	return source.err;
-}
-
-static int enable_msix(struct xen_pci_dev *device, const uint16_t *entry, unsigned int nr,
-		       int *pirq)
-{
-	ck_assert_ptr_eq(device, dev);
-	for (unsigned int i = 0; i < nr; i++) {
-		ck_assert_uint_eq(entry[i], entries[i]);
-		pirq[i] = source.number[i];
-	}
-	source.enabled += !source.err;
-	return source.err;
-}
-
-static void disable(struct xen_pci_dev *device, bool msix)
-{
-	ck_assert_ptr_eq(device, dev);
-	source.msix = msix;
-	source.disabled++;
-}
-
-static const struct xen_pirq_source test_source = {enable_msi, enable_msix, disable};
-
-static void start_source(void)
-{
-	static const int good[MANY] = {40, 41, 42, 43, 44, 45, 46, 47};
-
-	start(false);
-	host.pirqs = &test_source;
-	memset(&source, 0, sizeof(source));
-	memcpy(source.number, good, sizeof(good));
-}
-
-static void given(void)
-{
-	struct xen_pirq one = {.pirq = -1};
-
-	start_source();
-	ck_assert_int_eq(xen_pirq_map_msix_many(each, dev, entries, MANY), 0);
-	for (unsigned int i = 0; i < MANY; i++)
-		ck_assert_int_eq(irq[i].pirq, source.number[i]);
-	ck_assert_int_eq(xen_pirq_map_msix(&one, dev, 9), -XEN_EBUSY);
-	ck_assert_int_eq(xen_pirq_map_msi(&one, dev), -XEN_EBUSY);
-	for (unsigned int i = 0; i < MANY; i++) {
-		ck_assert_uint_eq(source.disabled, 0);
-		xen_pirq_release(&irq[i]);
-	}
-	ck_assert_uint_eq(source.disabled, 1);
-	ck_assert(source.msix);
-	ck_assert_int_eq(xen_pirq_map_msi_many(each, dev, 4), 0);
-	for (unsigned int i = 0; i < 4; i++)
-		ck_assert_int_eq(irq[i].pirq, 40 + (int)i);
-	for (unsigned int i = 0; i < 4; i++)
-		xen_pirq_release(&irq[i]);
-	ck_assert_uint_eq(source.disabled, 2);
-	ck_assert(!source.msix);
-	ck_assert(!(control(MSI_CAP) & 1)); /* not ours to switch */
-	source.err = -XEN_ENODEV;
-	ck_assert_int_eq(xen_pirq_map_msix_many(each, dev, entries, 2), -XEN_ENODEV);
-	ck_assert_int_eq(xen_pirq_map_msi(&irq[0], dev), -XEN_ENODEV);
-	ck_assert_uint_eq(source.disabled, 2);
-	stop();
-}
-
-/* Numbers that cannot be: what was switched on is switched off again, and nobody has a PIRQ. */
-static void hostile(void)
-{
-	static const int bad[][3] = {{0, 41, 42},  {40, -1, 42}, {40, 41, INT32_MIN}, {40, 40, 42},
-				     {40, 41, 40}, {50, 41, 42}, {41, 42, 50}};
-	struct xen_pci_dev *other = dev;
-	struct xen_pirq held;
-
-	start_source();
-	source.number[0] = 50;
-	ck_assert_int_eq(xen_pirq_map_msix_many(&(struct xen_pirq *){&held}, dev, entries, 1), 0);
-	/* Another device, as far as the list of a device is concerned. */
-	other = dev;
-	dev->messages = NULL;
-	for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		memcpy(source.number, bad[i], sizeof(bad[i]));
-		source.disabled = 0;
-		ck_assert_msg(xen_pirq_map_msix_many(each, dev, entries, 3) == -XEN_EIO, "%u", i);
-		ck_assert_uint_eq(source.disabled, 1);
-		ck_assert_int_eq(irq[0].pirq, -1);
-		ck_assert_ptr_null(dev->messages);
-	}
-	source.number[0] = 48; /* reaches the 50 of the other */
-	ck_assert_int_eq(xen_pirq_map_msi_many(each, dev, 4), -XEN_EIO);
-	source.number[0] = INT32_MAX - 2;
-	ck_assert_int_eq(xen_pirq_map_msi_many(each, dev, 4), -XEN_EIO);
-	source.number[0] = 46;
-	ck_assert_int_eq(xen_pirq_map_msi_many(each, dev, 4), 0);
-	for (unsigned int i = 0; i < 4; i++)
-		xen_pirq_release(&irq[i]);
-	other->messages = &held;
-	xen_pirq_release(&held);
-	stop();
-}
-
-static void line_of_source(void)
-{
-	start_source();
-	ck_assert_int_eq(xen_pirq_map_intx(&irq[0], dev), 0);
-	ck_assert_int_eq(irq[0].pirq, 11);
-	ck_assert_uint_eq(model_pirqs(), 0); /* not mapped by us */
-	dev->interrupt_line = 0;
-	ck_assert_int_eq(xen_pirq_map_intx(&irq[0], dev), -XEN_ENODEV);
-	stop();
-}
-
 static const struct unit_case cases[] = {
 	{"vectors of MSI are consecutive and go together", vectors},
+	{"vectors of which one does not go stay all", one_stays},
+	{"what a failed read gives is not used", values_of_failed_reads},
 	{"vectors that cannot be had", bad_vectors},
 	{"vectors beyond the last PIRQ are not believed", unbelievable},
 	{"entries of MSI-X at once", table_entries},
 	{"entries of MSI-X: all or none", all_or_none},
 	{"lines by device", by_device},
-	{"messages from a source go back to it with the last", given},
-	{"QSB-023 376 363: a source's PIRQs are positive and nobody else's", hostile},
-	{"a line from a source is its number", line_of_source},
 };
 
 UNIT_MAIN("pirq-many", cases)

@@ -130,7 +130,7 @@ static void documents(void)
 	ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(json, "total"), "ram")),
 			 512);
 	json_decref(json);
-	expect(EXIT_DONE, "map guest");
+	expect(EXIT_DONE, "map 1");
 	expect_said("domain 1 guest: 512 pages (2M)");
 	expect_said(CARD " BAR 0, beyond the P2M");
 	expect(EXIT_DONE, "map --svg --all guest");

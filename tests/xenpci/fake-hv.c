@@ -23,7 +23,7 @@ void hv_close(struct hv *hv)
 
 int hv_host(struct hv *hv, struct hv_host *host)
 {
-	int err = world_call();
+	int err = world_call(hv);
 
 	if (!err)
 		*host = (struct hv_host){.iommu = world.iommu,
@@ -33,28 +33,33 @@ int hv_host(struct hv *hv, struct hv_host *host)
 	return err;
 }
 
+/* A call about a domain that must be there. */
+static int call_domain(struct hv *hv, uint32_t id, struct world_domain **domain)
+{
+	int err = world_call(hv);
+
+	*domain = world_domain(id);
+	return err ? err : *domain ? 0 : -ESRCH;
+}
+
 int hv_domain(struct hv *hv, uint32_t id, struct hv_domain *info)
 {
-	struct world_domain *domain = world_domain(id);
-	int err = world_call();
+	struct world_domain *domain;
+	int err = call_domain(hv, id, &domain);
 
 	if (err)
 		return err;
-	if (!domain)
-		return -ESRCH;
 	*info = (struct hv_domain){.id = id, .pv = domain->pv, .dying = domain->dying};
 	return 0;
 }
 
-static int set(uint32_t id, struct grant grant, bool allow)
+static int set(struct hv *hv, uint32_t id, struct grant grant, bool allow)
 {
-	struct world_domain *domain = world_domain(id);
-	int err = world_call();
+	struct world_domain *domain;
+	int err = call_domain(hv, id, &domain);
 
 	if (err)
 		return err;
-	if (!domain)
-		return -ESRCH;
 	world_note(allow ? "allow" : "deny", (struct bdf){0});
 	if (!(allow ? grants_add : grants_remove)(&domain->grants, grant))
 		abort();
@@ -65,30 +70,28 @@ int hv_iomem(struct hv *hv, uint32_t domain, uint64_t first, uint64_t count, boo
 {
 	if (!count || first + count - 1 < first)
 		abort();
-	return set(domain, (struct grant){GRANT_MEMORY, first, first + count - 1}, allow);
+	return set(hv, domain, (struct grant){GRANT_MEMORY, first, first + count - 1}, allow);
 }
 
 int hv_ioports(struct hv *hv, uint32_t domain, uint32_t first, uint32_t count, bool allow)
 {
 	if (!count || first + count > 0x10000)
 		abort();
-	return set(domain, (struct grant){GRANT_PORTS, first, first + count - 1}, allow);
+	return set(hv, domain, (struct grant){GRANT_PORTS, first, first + count - 1}, allow);
 }
 
 int hv_irq(struct hv *hv, uint32_t domain, uint32_t pirq, bool allow)
 {
-	return set(domain, (struct grant){GRANT_LINE, pirq, pirq}, allow);
+	return set(hv, domain, (struct grant){GRANT_LINE, pirq, pirq}, allow);
 }
 
 int hv_map_gsi(struct hv *hv, uint32_t id, uint32_t gsi, uint32_t *pirq)
 {
-	struct world_domain *domain = world_domain(id);
-	int err = world_call();
+	struct world_domain *domain;
+	int err = call_domain(hv, id, &domain);
 
 	if (err)
 		return err;
-	if (!domain)
-		return -ESRCH;
 	if (gsi > 63)
 		return -EINVAL;
 	domain->pirqs |= 1ull << gsi;
@@ -98,13 +101,11 @@ int hv_map_gsi(struct hv *hv, uint32_t id, uint32_t gsi, uint32_t *pirq)
 
 int hv_unmap_pirq(struct hv *hv, uint32_t id, uint32_t pirq)
 {
-	struct world_domain *domain = world_domain(id);
-	int err = world_call();
+	struct world_domain *domain;
+	int err = call_domain(hv, id, &domain);
 
 	if (err)
 		return err;
-	if (!domain)
-		return -ESRCH;
 	if (pirq > 63 || !(domain->pirqs & 1ull << pirq))
 		return -EINVAL;
 	domain->pirqs &= ~(1ull << pirq);
@@ -139,7 +140,7 @@ static int may_assign(uint32_t id)
 int hv_assign(struct hv *hv, uint32_t id, uint32_t sbdf, bool rdm_relaxed)
 {
 	struct world_device *device = by_sbdf(sbdf);
-	int err = world_call();
+	int err = world_call(hv);
 
 	if (!err)
 		err = may_assign(id);
@@ -157,7 +158,7 @@ int hv_assign(struct hv *hv, uint32_t id, uint32_t sbdf, bool rdm_relaxed)
 int hv_deassign(struct hv *hv, uint32_t id, uint32_t sbdf)
 {
 	struct world_device *device = by_sbdf(sbdf);
-	int err = world_call();
+	int err = world_call(hv);
 
 	if (!err)
 		err = may_assign(id);

@@ -23,7 +23,7 @@ struct guest {
 
 ssize_t hv_memory_map(struct hv *hv, struct hv_range *range, size_t max)
 {
-	int err = world_call();
+	int err = world_call(hv);
 
 	if (err)
 		return err;
@@ -33,7 +33,7 @@ ssize_t hv_memory_map(struct hv *hv, struct hv_range *range, size_t max)
 
 ssize_t hv_reserved(struct hv *hv, uint32_t sbdf, struct hv_range *range, size_t max)
 {
-	int err = world_call();
+	int err = world_call(hv);
 
 	return err ? err : 0;
 }
@@ -41,13 +41,13 @@ ssize_t hv_reserved(struct hv *hv, uint32_t sbdf, struct hv_range *range, size_t
 int hv_free_below(struct hv *hv, unsigned int bits, uint64_t *bytes)
 {
 	*bytes = 1ULL << 30;
-	return world_call();
+	return world_call(hv);
 }
 
 int hv_can_assign(struct hv *hv, uint32_t domain, uint32_t sbdf)
 {
 	const struct world_domain *target = world_domain(domain);
-	int err = world_call();
+	int err = world_call(hv);
 
 	if (err)
 		return err;
@@ -59,7 +59,7 @@ struct guest *guest_open(uint32_t domain)
 	struct guest *guest;
 
 	errno = EIO;
-	if (world_call())
+	if (world_call(&world))
 		return NULL;
 	guest = calloc(1, sizeof(*guest));
 	guest->domain = domain;
@@ -82,7 +82,7 @@ int guest_info(struct guest *guest, struct guest_info *info)
 				    .pages = GUEST_ENTRIES,
 				    .shared_info = FRAME_SHARED,
 				    .max_mfn = 0xffff};
-	return world_call();
+	return world_call(guest);
 }
 
 static void write_page(uint64_t mfn, uint64_t *entry)
@@ -107,7 +107,7 @@ static void write_page(uint64_t mfn, uint64_t *entry)
 
 int guest_read(struct guest *guest, uint64_t mfn, void *page)
 {
-	int err = world_call();
+	int err = world_call(guest);
 
 	if (err)
 		return err;
@@ -123,7 +123,7 @@ int guest_owns(struct guest *guest, const uint64_t *mfn, size_t count, bool *own
 	for (i = 0; i < count; i++)
 		owns[i] = mfn[i] <= FRAME_LEAF ||
 			  (mfn[i] >= FRAME_RAM && mfn[i] < FRAME_RAM + GUEST_ENTRIES);
-	return world_call();
+	return world_call(guest);
 }
 
 int guest_m2p(struct guest *guest, uint64_t mfn, uint64_t *pfn)

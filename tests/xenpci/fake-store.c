@@ -188,7 +188,7 @@ static struct tree *tree_at(uint32_t t, const char *path)
 
 int store_begin(struct store *store, uint32_t *t)
 {
-	int err = world_call();
+	int err = world_call(store);
 
 	if (err)
 		return err;
@@ -203,7 +203,7 @@ int store_begin(struct store *store, uint32_t *t)
 
 int store_commit(struct store *store, uint32_t t)
 {
-	int err = world_call();
+	int err = world_call(store);
 
 	tree_of(t);
 	open_transaction = 0;
@@ -222,7 +222,7 @@ int store_commit(struct store *store, uint32_t t)
 
 void store_abort(struct store *store, uint32_t t)
 {
-	world_call();
+	world_call(store);
 	tree_of(t);
 	open_transaction = 0;
 }
@@ -230,7 +230,7 @@ void store_abort(struct store *store, uint32_t t)
 int store_read(struct store *store, uint32_t t, const char *path, char **value)
 {
 	struct tree *from = tree_at(t, path);
-	int err = world_call();
+	int err = world_call(store);
 
 	*value = NULL;
 	if (err)
@@ -243,7 +243,7 @@ int store_read(struct store *store, uint32_t t, const char *path, char **value)
 
 int store_write(struct store *store, uint32_t t, const char *path, const char *value)
 {
-	int err = world_call();
+	int err = world_call(store);
 
 	if (err)
 		return err;
@@ -254,7 +254,7 @@ int store_write(struct store *store, uint32_t t, const char *path, const char *v
 
 int store_remove(struct store *store, uint32_t t, const char *path)
 {
-	int err = world_call();
+	int err = world_call(store);
 
 	if (err)
 		return err;
@@ -265,7 +265,7 @@ int store_remove(struct store *store, uint32_t t, const char *path)
 
 int store_folder(struct store *store, uint32_t t, const char *path, uint32_t owner, uint32_t reader)
 {
-	int err = world_call();
+	int err = world_call(store);
 
 	if (err)
 		return err;
@@ -279,7 +279,7 @@ ssize_t store_list(struct store *store, uint32_t t, const char *path, char ***na
 {
 	const struct tree *from = tree_of(t);
 	size_t i, length = strlen(path), count = 0;
-	int err = world_call();
+	int err = world_call(store);
 
 	if (err)
 		return err;
@@ -295,7 +295,7 @@ ssize_t store_list(struct store *store, uint32_t t, const char *path, char ***na
 
 int store_watch(struct store *store, const char *path)
 {
-	int err = world_call();
+	int err = world_call(store);
 
 	store->watches += !err;
 	return err;
@@ -303,7 +303,7 @@ int store_watch(struct store *store, const char *path)
 
 int store_unwatch(struct store *store, const char *path)
 {
-	int err = world_call();
+	int err = world_call(store);
 
 	return err;
 }
@@ -311,7 +311,7 @@ int store_unwatch(struct store *store, const char *path)
 /* The others act while xenpci waits. Without a change time passes. */
 int store_wait(struct store *store, unsigned int milliseconds)
 {
-	int err = world_call();
+	int err = world_call(store);
 
 	if (err)
 		return err;

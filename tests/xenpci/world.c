@@ -44,10 +44,12 @@ void world_meanwhile(void)
 		meanwhile();
 }
 
-int world_call(void)
+int world_call(const void *handle)
 {
 	unsigned long call = ++world.calls;
 
+	if (!handle)
+		abort();
 	if (world.meanwhile_at == call)
 		world_meanwhile();
 	if (world.interrupt_at == call)

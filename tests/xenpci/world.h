@@ -113,8 +113,8 @@ const char *world_node(const char *path);
 
 void world_meanwhile(void);
 
-/* For the parts of the fake: counts a call. -EIO if it has to fail, else 0. */
-int world_call(void);
+/* For the parts of the fake: counts a call of an opened seam. -EIO if it has to fail, else 0. */
+int world_call(const void *handle);
 
 /* pciback and the guests act once; false if there was nothing to do. */
 bool guest_act(void);

@@ -149,6 +149,8 @@ enum exit_status run_map(struct context *context, int argc, char **argv)
 	status = parse(context, argc, argv, &options);
 	if (!status)
 		status = context_domain(context, options.domain, &map->domain);
+	if (!status && !context_store(context))
+		status = EXIT_HOST;
 	if (!status) {
 		read_name(context, map);
 		status = read_map(context, map);

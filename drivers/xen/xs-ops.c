@@ -153,7 +153,8 @@ static int start(xen_xs_tx_t *tx)
 	if (xen_xs_length(xen_xs.message.payload, xen_xs.reply_len) + 1 < xen_xs.reply_len ||
 	    !xen_xs_parse_uint(xen_xs.message.payload, 10, UINT32_MAX, &id) || !id)
 		return xen_xs_give_up("a transaction has no number");
-	xen_xs.tx[i].handle = *tx = ++xen_xs.last_tx;
+	xen_xs.last_tx += xen_xs.last_tx == UINT32_MAX ? 2 : 1; /* 0 is none */
+	xen_xs.tx[i].handle = *tx = xen_xs.last_tx;
 	xen_xs.tx[i].id = (uint32_t)id;
 	return 0;
 }

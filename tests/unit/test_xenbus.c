@@ -5,6 +5,8 @@
  */
 #include "xenbus_test.h"
 
+#include "../../drivers/xen/xs-internal.h"
+
 static void values(void)
 {
 	char value[8], longest[XENSTORE_PAYLOAD_MAX];
@@ -325,12 +327,34 @@ static void quotas(void)
 	xs_finish();
 }
 
+static int note_number(xen_xs_tx_t tx, void *arg)
+{
+	*(xen_xs_tx_t *)arg = tx;
+	return xen_xs_write(tx, HOME "/x", "1");
+}
+
+/* Numbers of transactions come to their end; the one that means none is passed over. */
+static void numbers_end(void)
+{
+	xen_xs_tx_t tx = XEN_XS_NONE;
+
+	xs_begin();
+	xen_xs.last_tx = UINT32_MAX - 1;
+	for (unsigned int i = 0; i < 3; i++) {
+		ck_assert_int_eq(xen_xs_transaction(note_number, &tx), 0);
+		ck_assert_uint_ne(tx, XEN_XS_NONE);
+	}
+	ck_assert_uint_eq(model_xs_transactions(), 0);
+	xs_finish();
+}
+
 static const struct unit_case cases[] = {
 	{"values are written, read and removed", values},
 	{"paths are judged before they are sent", paths},
 	{"children are listed", directories},
 	{"transactions take effect whole or not at all", transactions},
 	{"a transaction that conflicts is run again", retried},
+	{"none of 2^32 transactions is none", numbers_end},
 	{"XSA-57 175 178: rights decide, and their errors are told", rights},
 	{"device states are read, written and named", states},
 	{"XSA-115 322-326 330 414-421: quotas are errors and "

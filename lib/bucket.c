@@ -23,6 +23,8 @@ static void refill(struct xen_bucket *bucket)
 	uint64_t now = xen_port_clock_ns(), since = xen_load(&bucket->since);
 	unsigned int tokens = xen_load(&bucket->tokens);
 
+	if (now < since) /* another CPU looked at the clock later */
+		now = since;
 	while (tokens < bucket->burst && now - since >= bucket->interval) {
 		since += bucket->interval;
 		tokens++;

@@ -57,6 +57,23 @@ static void fractions(void)
 	ck_assert(model_stop());
 }
 
+/* Another CPU that looked at the clock a little later has taken the last one. */
+static void later_elsewhere(void)
+{
+	struct xen_bucket bucket;
+
+	model_start(NULL);
+	xen_bucket_init(&bucket, 5, INTERVAL);
+	ck_assert_uint_eq(take_all(&bucket), 5);
+	bucket.since = xen_port_clock_ns() + 1;
+	ck_assert_uint_eq(take_all(&bucket), 0);
+	model_clock_advance(INTERVAL);
+	ck_assert_uint_eq(take_all(&bucket), 0);
+	model_clock_advance(1);
+	ck_assert_uint_eq(take_all(&bucket), 1);
+	ck_assert(model_stop());
+}
+
 static void no_limit(void)
 {
 	ck_assert_uint_eq(take_all(NULL), 1000);
@@ -66,6 +83,7 @@ static const struct unit_case cases[] = {
 	{"as many as it holds, then one an interval", bursts},
 	{"no interval is lost, and none collected beyond full", fractions},
 	{"no bucket is no limit", no_limit},
+	{"a clock that is later elsewhere fills nothing", later_elsewhere},
 };
 
 UNIT_MAIN("bucket", cases)

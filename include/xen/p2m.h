@@ -113,7 +113,8 @@ pfn_t xen_mfn_to_pfn(mfn_t mfn);
 int xen_p2m_set(pfn_t pfn, mfn_t mfn, bool foreign);
 
 /* Declare [pfn, pfn + nr) RAM (populated or to be ballooned in). -XEN_EEXIST: overlaps RAM or
- * identity, named in @conflict (tag is a string; may be NULL); -XEN_ENOMEM; -XEN_EINVAL. */
+ * identity, named in @conflict (tag is a string; may be NULL); -XEN_ENOMEM; -XEN_EINVAL: empty, or
+ * beyond 2^52 (here and below). */
 int xen_p2m_ram_add(pfn_t pfn, uint64_t nr, const char *name, struct xen_range *conflict);
 /* The reverse, of any part. -XEN_ENOENT: part of it was not RAM; -XEN_ENOMEM: a range would be
  * split; -XEN_EINVAL. Nothing is changed on error. */
@@ -123,7 +124,8 @@ int xen_p2m_ram_remove(pfn_t pfn, uint64_t nr);
  * Make [pfn, pfn + nr) translate to itself. Ranges may overlap other identity ranges (a BAR in a
  * bridge window in a host hole): each number stays identity until every one is removed.
  * -XEN_EEXIST: RAM is in the way, named in @conflict (tag is a string; may be NULL).
- * -XEN_ENOMEM; -XEN_EINVAL. Nothing is changed on error.
+ * -XEN_ENOMEM; -XEN_EINVAL; -XEN_ERANGE: 2^32 - 1 ranges cover a part of it already. Nothing is
+ * changed on error.
  */
 int xen_p2m_identity_add(pfn_t pfn, uint64_t nr, struct xen_range *conflict);
 /* -XEN_ENOENT: part of it was not identity; -XEN_ENOMEM: a range would be split; -XEN_EINVAL.

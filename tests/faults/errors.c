@@ -29,7 +29,7 @@ static const struct documented {
 	{"xen_p2m_extend", "p2m.h", "EINVAL ENOMEM", false, NULL},
 	{"xen_p2m_ram_add", "p2m.h", "EEXIST ENOMEM EINVAL", false, NULL},
 	{"xen_p2m_ram_remove", "p2m.h", "ENOENT ENOMEM EINVAL", false, NULL},
-	{"xen_p2m_identity_add", "p2m.h", "EEXIST ENOMEM EINVAL", false, NULL},
+	{"xen_p2m_identity_add", "p2m.h", "EEXIST ENOMEM EINVAL ERANGE", false, NULL},
 	{"xen_p2m_identity_remove", "p2m.h", "ENOENT ENOMEM EINVAL", false, NULL},
 	{"xen_p2m_publish", "p2m.h", "ENOMEM EINVAL", false, NULL},
 	{"xen_e820_read", "setup.h", "ENOSYS EPERM", true, NULL},

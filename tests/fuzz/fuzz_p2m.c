@@ -29,12 +29,17 @@ static struct {
 /* Where cell @i begins, in PFNs. */
 static uint64_t edge(unsigned int i)
 {
-	static const uint64_t far[] = {2047,	   2048,
-				       4096,	   16384,
-				       1ULL << 20, (1ULL << 20) + 1,
-				       1ULL << 32, 1ULL << 51,
-				       1ULL << 52, (1ULL << 52) + 1,
-				       1ULL << 63};
+	static const uint64_t far[] = {2047,
+				       2048,
+				       4096,
+				       16384,
+				       1ULL << 20,
+				       (1ULL << 20) + 1,
+				       1ULL << 32,
+				       1ULL << 51,
+				       (1ULL << 52) - 2,
+				       (1ULL << 52) - 1,
+				       1ULL << 52};
 
 	return i < NR_CELLS - 10 ? i * 16 - (i % 3 == 2) : far[i - (NR_CELLS - 10)];
 }
@@ -164,10 +169,10 @@ static void odd(unsigned int which)
 {
 	static const struct {
 		uint64_t pfn, nr;
-	} ranges[] = {{5, 0},	  {~0ULL, 1},	   {~0ULL, 2},
-		      {0, ~0ULL}, {1ULL << 63, 1}, {64, 1ULL << 63}};
-	uint64_t nr = ranges[which % 6].nr;
-	pfn_t pfn = mk_pfn(ranges[which % 6].pfn);
+	} ranges[] = {{5, 0},	       {~0ULL, 1},	 {~0ULL, 2},	  {0, ~0ULL},
+		      {1ULL << 63, 1}, {64, 1ULL << 63}, {1ULL << 52, 1}, {(1ULL << 52) - 1, 2}};
+	uint64_t nr = ranges[which % 8].nr;
+	pfn_t pfn = mk_pfn(ranges[which % 8].pfn);
 	int rc = xen_p2m_ram_add(pfn, nr, "odd", NULL);
 
 	FUZZ_CHECK(rc == -XEN_EINVAL || rc == -XEN_EEXIST);

@@ -158,6 +158,12 @@ static void identity_overlaps(void)
 	ck_assert_int_eq(xen_p2m_identity_add(mk_pfn(5), 1, NULL), -XEN_EEXIST); /* RAM */
 	ck_assert_int_eq(xen_p2m_identity_add(mk_pfn(~0ULL), 2, NULL), -XEN_EINVAL);
 	ck_assert_int_eq(xen_p2m_ram_add(mk_pfn(~0ULL), 2, "RAM", NULL), -XEN_EINVAL);
+	/* Frames beyond 2^52 have no address. */
+	ck_assert_int_eq(xen_p2m_identity_add(mk_pfn(1ULL << 52), 1, NULL), -XEN_EINVAL);
+	ck_assert_int_eq(xen_p2m_ram_add(mk_pfn((1ULL << 52) - 1), 2, "RAM", NULL), -XEN_EINVAL);
+	ck_assert_int_eq(xen_p2m_identity_add(mk_pfn((1ULL << 52) - 1), 1, NULL), 0);
+	ck_assert_int_eq(xen_p2m_identity_remove(mk_pfn((1ULL << 52) - 1), 2), -XEN_EINVAL);
+	ck_assert_int_eq(xen_p2m_identity_remove(mk_pfn((1ULL << 52) - 1), 1), 0);
 	model_fail(MODEL_ALLOC, 1, 0);
 	ck_assert_int_eq(xen_p2m_ram_add(mk_pfn(0x9000), 1, "RAM", NULL), -XEN_ENOMEM);
 	ck_assert_int_eq(xen_p2m_identity_add(mk_pfn(0x9000), 1, NULL), 0); /* nothing was added */

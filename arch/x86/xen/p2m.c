@@ -195,12 +195,12 @@ int xen_p2m_set(pfn_t pfn, mfn_t mfn, bool foreign)
 	return 0;
 }
 
-/* The end of [pfn, pfn + nr), 0 if it wraps. */
+/* The end of [pfn, pfn + nr); 0 if it wraps, or goes beyond what has an address. */
 static uint64_t range_end(pfn_t pfn, uint64_t nr)
 {
 	uint64_t end;
 
-	return __builtin_add_overflow(pfn_x(pfn), nr, &end) ? 0 : end;
+	return __builtin_add_overflow(pfn_x(pfn), nr, &end) || end > MAX_FRAME ? 0 : end;
 }
 
 int xen_p2m_ram_add(pfn_t pfn, uint64_t nr, const char *name, struct xen_range *conflict)

@@ -25,7 +25,7 @@ static int query_eoi(struct xen_pirq *pirq)
 	int rc = hypercall_physdev_op(PHYSDEVOP_irq_status_query, &query);
 
 	pirq->needs_eoi = query.flags & XENIRQSTAT_needs_eoi;
-	return rc;
+	return rc > 0 ? -XEN_EIO : rc;
 }
 
 static void close_port(struct xen_pirq *pirq)

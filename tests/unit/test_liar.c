@@ -221,10 +221,11 @@ static void lines(void)
 
 static void ports(void)
 {
+	struct xen_pirq pirq;
+
 	begin(&host, &before);
 	for (unsigned int how = 0; how < 2; how++) {
 		struct evtchn_close close = {.port = 1};
-		struct xen_pirq pirq;
 
 		ck_assert_int_eq(xen_pirq_map_gsi(&pirq, 23, true), 0);
 		lie_about(MODEL_EVENT_CHANNEL_OP, EVTCHNOP_bind_pirq, how, lie_pirq);
@@ -235,6 +236,13 @@ static void ports(void)
 		ck_assert_int_eq(hypercall_event_channel_op(EVTCHNOP_close, &close), 0);
 		xen_pirq_release(&pirq);
 	}
+	/* And what it says of the end of an interrupt. */
+	ck_assert_int_eq(xen_pirq_map_gsi(&pirq, 23, true), 0);
+	lie_about(MODEL_PHYSDEV_OP, PHYSDEVOP_irq_status_query, 0, lie_pirq);
+	ck_assert_int_eq(xen_pirq_bind(&pirq, true, nothing, NULL), -XEN_EIO);
+	ck_assert_uint_eq(pirq.port, 0);
+	truth();
+	xen_pirq_release(&pirq);
 	finish(&host, &before);
 }
 

@@ -6,7 +6,7 @@
  * A PV page-table entry holds a machine address. MMIO is mapped uncached or write-combining, never
  * cacheable; Xen checks that the domain may map the frames.
  *
- * Context: anywhere, except xen_mmio_map(), which may sleep in xen_port_vm_alloc().
+ * Context: anywhere, except xen_mmio_map() and xen_mmio_unmap(), which may sleep in the port.
  */
 #ifndef XENDMA_XEN_MMU_H
 #define XENDMA_XEN_MMU_H

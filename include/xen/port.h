@@ -47,7 +47,7 @@ void *xen_port_pfn_to_virt(pfn_t pfn);
  * mapped, for MMIO. NULL when there is no room. May sleep.
  */
 void *xen_port_vm_alloc(size_t nr);
-/* The library has unmapped the pages. */
+/* The library has unmapped the pages. May sleep. */
 void xen_port_vm_free(void *va, size_t nr);
 
 /* All-zero is unlocked. The port may use the words as it likes. */

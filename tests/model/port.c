@@ -214,6 +214,7 @@ void xen_port_vm_free(void *va, size_t nr)
 {
 	uint64_t page = mmu_page_of(va);
 
+	check_may_sleep("xen_port_vm_free");
 	if (page == XEN_INVALID_FRAME || page < model.direct_pages ||
 	    vm_run[page - model.direct_pages] != nr)
 		model_breach("xen_port_vm_free: %p of %zu pages is not allocated so", va, nr);

@@ -139,6 +139,14 @@ static void vm_under_lock(void)
 	xen_port_vm_alloc(1);
 }
 
+static void vm_free_under_lock(void)
+{
+	void *va = xen_port_vm_alloc(1);
+
+	xen_port_lock(&lock_a);
+	xen_port_vm_free(va, 1);
+}
+
 static void vm_still_mapped(void)
 {
 	void *va = xen_port_vm_alloc(2);
@@ -234,13 +242,14 @@ static void panics(void)
 static void misuse_is_caught(void)
 {
 	static void (*const misuse[])(
-		void) = {free_twice,	       free_wrong_order,  free_unmapped,
-			 free_inside,	       object_wrong_size, object_too_large,
-			 virt_of_heap,	       vm_under_lock,	  vm_still_mapped,
-			 vm_wrong_size,	       lock_twice,	  lock_crossed,
-			 lock_both_orders,     lock_wrong_flags,  unlock_free,
-			 log_signed_long_long, log_octal,	  log_plus,
-			 log_newline,	       cpu_too_high,	  panics};
+		void) = {free_twice,	  free_wrong_order,	free_unmapped,
+			 free_inside,	  object_wrong_size,	object_too_large,
+			 virt_of_heap,	  vm_under_lock,	vm_free_under_lock,
+			 vm_still_mapped, vm_wrong_size,	lock_twice,
+			 lock_crossed,	  lock_both_orders,	lock_wrong_flags,
+			 unlock_free,	  log_signed_long_long, log_octal,
+			 log_plus,	  log_newline,		cpu_too_high,
+			 panics};
 
 	model_start(NULL);
 	page = xen_port_alloc_pages(0);

@@ -12,7 +12,7 @@ XENPCI_CORE := $(call xenpci_in,base,bdf number memory text finding) \
 	$(call xenpci_in,map,p2m-view space map map-scale map-text map-json map-svg map-command) \
 	$(call xenpci_in,check,conflict facts gather check-device check-memory check-command explain) \
 	$(call xenpci_in,plan,plan judge plan-attach plan-detach plan-assignable) \
-	$(call xenpci_in,run,lock run run-wait steps steps-device steps-xen steps-note steps-guest \
+	$(call xenpci_in,run,lock run run-wait meanwhile steps steps-device steps-xen steps-note steps-guest \
 		steps-driver) \
 	$(patsubst %,tools/xenpci/%.c,list attach assignable status status-judge)
 XENPCI_SEAMS := $(call xenpci_in,seam,files store hv hv-query guest quiet interrupt)
@@ -46,7 +46,7 @@ $(HOST)/test_xenpci-%: $(HOST)/tests/unit/test_xenpci-%.o $(HOST)/libxenpci.a
 # Those have the real seam to files.
 $(addprefix $(HOST)/test_xenpci-,p2m space map check memory use): $(call host_obj,tools/xenpci/seam/files.c)
 $(addprefix $(HOST)/test_xenpci-,p2m space map): $(call host_obj,$(XENPCI_P2M))
-$(addprefix $(HOST)/test_xenpci-,attach refuse detach assignable status look): $(call host_obj,$(XENPCI_WORLD))
+$(addprefix $(HOST)/test_xenpci-,attach refuse detach force moved assignable status look): $(call host_obj,$(XENPCI_WORLD))
 
 # The fuzz target (mk/fuzz.mk) in the same host.
 $(O)/host-fuzz/fuzz_xenpci: $(patsubst %.c,$(O)/host-fuzz/%.o,$(XENPCI_WORLD)) \

@@ -174,7 +174,7 @@ static ssize_t read_slots(char *buffer, size_t size)
 ssize_t files_read(struct files *handle, const char *path, char *buffer, size_t size)
 {
 	struct world_device *device = attribute(path, "config");
-	int err = world_call(handle);
+	int err = world_file_call(handle);
 	size_t length;
 
 	if (err)
@@ -239,7 +239,7 @@ int files_write(struct files *handle, const char *path, const void *data, size_t
 {
 	struct world_device *device;
 	char text[64];
-	int err = world_call(handle);
+	int err = world_file_call(handle);
 
 	if (err)
 		return err;
@@ -268,7 +268,7 @@ int files_write(struct files *handle, const char *path, const void *data, size_t
 
 int files_replace(struct files *handle, const char *path, const char *text)
 {
-	int err = world_call(handle);
+	int err = world_file_call(handle);
 
 	if (!err)
 		put(path, text, false);
@@ -279,7 +279,7 @@ int files_link(struct files *handle, const char *path, char *buffer, size_t size
 {
 	struct world_device *device = attribute(path, "driver");
 	size_t i = find(path);
-	int err = world_call(handle);
+	int err = world_file_call(handle);
 
 	if (err)
 		return err;
@@ -298,7 +298,7 @@ bool files_exists(struct files *handle, const char *path)
 	size_t i, length = strlen(path);
 	unsigned int domain;
 
-	if (world_call(handle))
+	if (world_file_call(handle))
 		return false;
 	if (sscanf(path, "sys/devices/pci-%u-0", &domain) == 1)
 		return world_serves(domain);
@@ -319,7 +319,7 @@ static int by_name(const void *a, const void *b)
 ssize_t files_list(struct files *handle, const char *path, char ***names)
 {
 	size_t i, j, length = strlen(path), count = 0, part;
-	int err = world_call(handle);
+	int err = world_file_call(handle);
 	const char *name;
 
 	if (err)
@@ -346,7 +346,7 @@ ssize_t files_list(struct files *handle, const char *path, char ***names)
 
 int files_lock(struct files *handle, const char *path, pid_t *holder)
 {
-	int err = world_call(handle);
+	int err = world_file_call(handle);
 
 	*holder = 77;
 	return err ? err : world.locked ? -EWOULDBLOCK : 0;

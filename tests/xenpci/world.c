@@ -46,12 +46,17 @@ void world_meanwhile(void)
 
 int world_call(const void *handle)
 {
+	if (world.meanwhile_at == world.calls + 1)
+		world_meanwhile();
+	return world_file_call(handle);
+}
+
+int world_file_call(const void *handle)
+{
 	unsigned long call = ++world.calls;
 
 	if (!handle)
 		abort();
-	if (world.meanwhile_at == call)
-		world_meanwhile();
 	if (world.interrupt_at == call)
 		world.interrupted = true;
 	if (world.fail_at == call || (world.dead_from && call >= world.dead_from))

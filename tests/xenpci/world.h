@@ -115,6 +115,8 @@ void world_meanwhile(void);
 
 /* For the parts of the fake: counts a call of an opened seam. -EIO if it has to fail, else 0. */
 int world_call(const void *handle);
+/* The same, but nobody acts before it: a look and the deed that depends on it are two calls. */
+int world_file_call(const void *handle);
 
 /* pciback and the guests act once; false if there was nothing to do. */
 bool guest_act(void);

@@ -155,6 +155,11 @@ bool grants_overlap(const struct grants *a, const struct grants *b)
 	return false;
 }
 
+bool grants_line(const struct grants *set)
+{
+	return set->count && set->grant[set->count - 1].kind == GRANT_LINE;
+}
+
 char *grants_format(const struct grants *set)
 {
 	char *text = text_copy(""), *longer;

@@ -42,6 +42,8 @@ bool grants_remove(struct grants *set, struct grant grant);
 bool grants_join(struct grants *set, const struct grants *more);
 bool grants_subtract(struct grants *set, const struct grants *less);
 
+/* Is there any line in it? */
+bool grants_line(const struct grants *set);
 bool grants_overlap(const struct grants *a, const struct grants *b);
 
 /*

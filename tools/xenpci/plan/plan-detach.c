@@ -52,12 +52,15 @@ static bool add_one(const struct situation *situation, struct bdf bdf, struct pl
 			     BDF_STR(bdf));
 		return false;
 	}
-	if (device && device->line_hidden && !record)
+	planned->line_hidden =
+		device && device->line_hidden && !grants_line(&planned->record.grants);
+	if (planned->line_hidden)
 		report_note(report, "line-hidden",
 			    "%s: its interrupt line is not to be seen yet|the guest uses MSI|it is "
 			    "taken back when the guest has given the device up",
 			    BDF_STR(bdf));
 	planned->noted = holder.owner == NOTED_DOMAIN && holder.domain == situation->domain;
+	planned->moved = holder.owner == NOTED_DOMAIN && !planned->noted && holder.alive;
 	return true;
 }
 
@@ -77,7 +80,7 @@ static bool is_involved(const struct situation *situation, const struct plan_dev
 	       backend_find(&situation->backend, planned->bdf) >= 0;
 }
 
-/* Another domain has it: then it is not this domain's to give up. */
+/* Another domain has it: then it is not this domain's to give up, unless a part of it is. */
 static bool held_by_other(const struct situation *situation, const struct plan_device *planned,
 			  struct report *report)
 {
@@ -86,8 +89,14 @@ static bool held_by_other(const struct situation *situation, const struct plan_d
 
 	if (record && record->domain != situation->domain)
 		holder = (struct holder){.owner = NOTED_DOMAIN, .domain = record->domain};
-	else if (is_involved(situation, planned) || holder.owner != NOTED_DOMAIN)
+	else if (is_involved(situation, planned) || holder.owner != NOTED_DOMAIN) {
+		if (planned->moved)
+			report_note(report, "moved",
+				    "%s is left alone|domain %" PRIu32 " has it now|what domain "
+				    "%" PRIu32 " could still do to it is taken back",
+				    BDF_STR(planned->bdf), holder.domain, situation->domain);
 		return false;
+	}
 	report_error(report, EXIT_BUSY, "holder",
 		     "%s is not domain %" PRIu32 "'s|domain %" PRIu32
 		     " has it|xenpci detach %" PRIu32 " %s",
@@ -138,33 +147,34 @@ static void add_deny_steps(struct plan *plan, size_t index)
 	}
 }
 
-/* Bound to pciback, or killed while it was bound anew. */
-static bool is_ours(const struct device *device, const struct plan_device *planned)
+bool plan_holds(const struct plan_device *planned, const struct device *device)
 {
 	return device_is_pciback(device) ||
 	       (!*device->driver && planned->was_recorded && planned->record.permissive);
 }
 
+/* What a new owner has is not touched: only what this domain may still do to it ends. */
 static void add_device_steps(const struct situation *situation, struct plan *plan, size_t index)
 {
 	const struct plan_device *planned = &plan->device[index];
 	const struct device *device = devices_find(&situation->devices, planned->bdf);
+	bool held = device && plan_holds(planned, device) && !planned->moved;
 
 	if (situation->exists)
 		add_deny_steps(plan, index);
-	if (!device)
+	if (!is_involved(situation, planned))
 		return;
-	if (situation->exists && is_involved(situation, planned))
+	if (device && situation->exists)
 		plan_add_step(plan, STEP_DENY_REST, index);
-	if (is_ours(device, planned) && is_involved(situation, planned)) {
+	if (held)
 		plan_add_step(plan, STEP_QUIET, index);
-		if (*device->reset_method)
-			plan_add_step(plan, STEP_RESET, index);
-		if (situation->exists && situation->host.iommu)
-			plan_add_step(plan, STEP_DEASSIGN, index);
-		if (planned->record.permissive)
-			plan_add_step(plan, STEP_REBIND, index);
-	}
+	if (held && *device->reset_method)
+		plan_add_step(plan, STEP_RESET, index);
+	/* Xen takes it from this domain only, whatever driver it has. */
+	if (situation->exists && situation->host.iommu)
+		plan_add_step(plan, STEP_DEASSIGN, index);
+	if (held && planned->record.permissive)
+		plan_add_step(plan, STEP_REBIND, index);
 }
 
 static enum exit_status add_all(const struct situation *situation, struct plan *plan,

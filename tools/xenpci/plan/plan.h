@@ -67,6 +67,8 @@ struct plan_device {
 	struct record record; /* as it will be written */
 	bool was_recorded;    /* a record is there: undo puts `before` back */
 	struct record before;
+	bool moved;		   /* detach: to another domain, by others */
+	bool line_hidden;	   /* detach: by MSI, and no record has it */
 	bool noted;		   /* by libxl as this domain's, when the plan was made */
 	char driver[64];	   /* assignable: the one it had, "" for none */
 	struct policy_entry entry; /* assignable: for the next boot, if it is to be there */
@@ -111,6 +113,12 @@ enum exit_status plan_detach(const struct situation *situation, const struct bdf
 			     bool force, struct plan *plan, struct report *report);
 
 void plan_free(struct plan *plan);
+
+/*
+ * Does pciback have it, or nobody since a detach was killed while it was bound anew? Only then a
+ * detach may stop or reset it.
+ */
+bool plan_holds(const struct plan_device *planned, const struct device *device);
 
 /* The devices' addresses, to be freed. */
 struct bdf *plan_addresses(const struct plan *plan);

@@ -42,10 +42,27 @@ static enum exit_status interrupted(struct run *run)
 			    "interrupted by a signal||");
 }
 
+/* Those hit whoever has the device: never a new owner. */
+static bool hits_device(const struct step *step)
+{
+	return step->kind == STEP_QUIET || step->kind == STEP_RESET || step->kind == STEP_REBIND;
+}
+
+static enum exit_status take(struct run *run, const struct step *step)
+{
+	enum exit_status status;
+	bool held;
+
+	if (!hits_device(step))
+		return step_act(run, step);
+	status = run_still_held(run, step, &held);
+	return held ? step_act(run, step) : status;
+}
+
 /* Everything is tried; but what is not known to be gone is not forgotten. */
 static enum exit_status go_on(struct run *run, size_t from)
 {
-	enum exit_status status = EXIT_DONE;
+	enum exit_status status = from < run->plan->steps ? run_look_again(run) : EXIT_DONE;
 	const struct step *step;
 	size_t i;
 
@@ -53,7 +70,7 @@ static enum exit_status go_on(struct run *run, size_t from)
 		step = &run->plan->step[i];
 		if (status && step->kind == STEP_FORGET)
 			break;
-		if (step_act(run, step))
+		if (take(run, step))
 			status = EXIT_LEFTOVER;
 	}
 	if (status)

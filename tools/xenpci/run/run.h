@@ -26,6 +26,11 @@ struct run {
 enum exit_status step_act(struct run *run, const struct step *step);
 enum exit_status step_undo(struct run *run, const struct step *step);
 
+/* What others did meanwhile: may the step still be taken? False, with a note, if not. */
+enum exit_status run_still_held(struct run *run, const struct step *step, bool *held);
+/* Once more what the domain holds by other devices, when the guest has had its time. */
+enum exit_status run_look_again(struct run *run);
+
 /* Waits on xenstore watches: until the goal is reached, the deadline, or an interrupt. */
 enum wait_goal {
 	WAIT_CONNECTED, /* both ends are, and all functions of the plan are exported */

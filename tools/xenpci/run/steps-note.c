@@ -143,8 +143,21 @@ enum exit_status step_settle(struct run *run, const struct step *step)
 	return err ? failed(run, "note that the devices are attached", err) : EXIT_DONE;
 }
 
+/* Since the plan was made, which did not know of it. */
+static bool was_taken(struct run *run, uint32_t t, const struct plan_device *device)
+{
+	struct hv_domain info;
+	uint32_t domain;
+
+	return !device->moved &&
+	       owner_read(run->context->store, t, device->bdf, &domain) == NOTED_DOMAIN &&
+	       domain != run->plan->domain && !hv_domain(run->context->hv, domain, &info);
+}
+
 static int mark(struct run *run, uint32_t t, struct plan_device *device)
 {
+	if (was_taken(run, t, device))
+		return -EEXIST;
 	device->record.pid = (uint32_t)getpid();
 	return record_write(run->context->store, t, &device->record);
 }

@@ -167,26 +167,11 @@ static enum exit_status deny_late(struct run *run, size_t device, struct grant g
 	return unmapped ? unmapped : denied;
 }
 
-static bool knows_line(const struct plan_device *device)
+static enum exit_status line_unknown(struct run *run, struct bdf bdf, const char *why)
 {
-	const struct grants *grants = &device->record.grants;
-
-	return grants->count && grants->grant[grants->count - 1].kind == GRANT_LINE;
-}
-
-/* A device that is gone shows nothing; false if it cannot be told what it has. */
-static bool read_again(struct run *run, struct bdf bdf, struct device *device)
-{
-	struct report own = {0};
-	enum exit_status status = device_read(run->context->files, bdf, device, &own);
-
-	if (status == EXIT_UNKNOWN)
-		*device = (struct device){.bdf = bdf};
-	else if (status)
-		report_error(&run->context->report, EXIT_LEFTOVER, "sysfs", "%s|%s|%s",
-			     own.findings[0].cause, own.findings[0].evidence, own.findings[0].next);
-	report_clear(&own);
-	return !status || status == EXIT_UNKNOWN;
+	return report_error(&run->context->report, EXIT_LEFTOVER, "line-hidden",
+			    "%s: its interrupt line may still be granted|%s|xenpci detach again",
+			    BDF_STR(bdf), why);
 }
 
 /*
@@ -196,20 +181,27 @@ static bool read_again(struct run *run, struct bdf bdf, struct device *device)
 enum exit_status step_deny_rest(struct run *run, const struct step *step)
 {
 	struct plan_device *planned = &run->plan->device[step->device];
+	struct report own = {0};
 	struct device device;
 	struct grants more;
-	enum exit_status status = EXIT_DONE, now;
+	enum exit_status status = device_read(run->context->files, planned->bdf, &device, &own),
+			 now;
 	size_t i;
 
-	if (!read_again(run, planned->bdf, &device))
+	if (status && status != EXIT_UNKNOWN)
+		report_error(&run->context->report, EXIT_LEFTOVER, "sysfs", "%s|%s|%s",
+			     own.findings[0].cause, own.findings[0].evidence, own.findings[0].next);
+	report_clear(&own);
+	if (status == EXIT_UNKNOWN)
+		return planned->line_hidden
+			       ? line_unknown(run, planned->bdf,
+					      "MSI hid it, and sysfs has no such device now")
+			       : EXIT_DONE;
+	if (status)
 		return EXIT_LEFTOVER;
-	if (device.line_hidden && !knows_line(planned))
-		return report_error(
-			&run->context->report, EXIT_LEFTOVER, "line-hidden",
-			"%s: its interrupt line may still be granted|MSI is on, and sysfs "
-			"shows its number instead (driver %s)|xenpci detach again when "
-			"MSI is off",
-			BDF_STR(planned->bdf), *device.driver ? device.driver : "none");
+	if (device.line_hidden && !grants_line(&planned->record.grants))
+		return line_unknown(run, planned->bdf,
+				    "MSI is still on, and sysfs shows its number instead");
 	more = grants_of_device(&device);
 	if (!grants_subtract(&more, &planned->record.grants) ||
 	    !grants_join(&planned->record.grants, &more))

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * xenpci detach beside xl, which takes no lock of ours and may give a device to somebody else at
+ * any moment: a new owner is not to notice.
+ */
+#include <string.h>
+
+#include "unit.h"
+#include "xenpci/attached.h"
+
+#define BACKEND "/local/domain/0/backend/pci/1/0"
+
+static struct world_device handed_over;
+
+/* As xl detaches it here, whose part is over then. */
+static struct world_device *take_from_guest(void)
+{
+	struct world_device *device = world_device("0000:00:06.0");
+
+	world_domain(1)->grants.count = 0;
+	world_domain(1)->pirqs = 0;
+	world_put_node("/local/domain/0/backend/pci/1", NULL);
+	world_put_node("/local/domain/1/device/pci", NULL);
+	world_put_node("/libxl/pci", NULL);
+	device->config[4] = 4;
+	return device;
+}
+
+static void to_other_domain(void)
+{
+	struct world_device *device = take_from_guest();
+	struct grants has = {.grant = {{GRANT_LINE, 22, 22}}, .count = 1};
+
+	device->owner = device->user = 2;
+	device->exported = true;
+	world_domain(2)->grants = has;
+	world_domain(2)->pirqs = 1 << 22;
+	world_put_node("/libxl/pci/0000-00-06-0/domid", "2");
+	world_put_node("/local/domain/0/backend/pci/2/0/num_devs", "1");
+	world_put_node("/local/domain/0/backend/pci/2/0/dev-0", "0000:00:06.0");
+	world_put_node("/local/domain/0/backend/pci/2/0/state-0", "3");
+	world_put_node("/local/domain/0/backend/pci/2/0/vdev-0", "0000:00:00.00");
+	world_put_node("/local/domain/0/backend/pci/2/0/state", "4");
+	world_put_node("/local/domain/2/device/pci/0/state", "4");
+	handed_over = *device;
+}
+
+static void to_dom0(void)
+{
+	struct world_device *device = take_from_guest();
+
+	device->owner = 0;
+	device->exported = device->slot = device->permissive = false;
+	strcpy(device->driver, "e1000e");
+	handed_over = *device;
+}
+
+/* A working device of somebody else's is what it was, and nothing of the old domain's is left. */
+static void expect_untouched(unsigned long call)
+{
+	ck_assert_msg(!memcmp(world_device("0000:00:06.0"), &handed_over, sizeof(handed_over)),
+		      "call %lu: touched: %s\n%s", call, world_log, world_output);
+	world_run("detach 1 00:06.0");
+	ck_assert_msg(!memcmp(world_device("0000:00:06.0"), &handed_over, sizeof(handed_over)),
+		      "call %lu: touched by the next: %s", call, world_output);
+	ck_assert_msg(!world_node("/tool/xenpci"), "call %lu: %s", call, world_output);
+	ck_assert_uint_eq(world_domain(1)->grants.count, 0);
+	if (handed_over.owner != 2)
+		return;
+	ck_assert_uint_eq(world_domain(2)->grants.count, 1);
+	ck_assert_uint_eq(world_domain(2)->pirqs, 1 << 22);
+	ck_assert_str_eq(world_node("/libxl/pci/0000-00-06-0/domid"), "2");
+	ck_assert_str_eq(world_node("/local/domain/0/backend/pci/2/0/state"), "4");
+}
+
+/* At any moment xl may give the device to somebody else, who is not to notice. */
+static void never_from_new_owner(void)
+{
+	static void (*const to[])(void) = {to_other_domain, to_dom0};
+	unsigned long call, refused = 0;
+	unsigned int i;
+	bool over;
+
+	for (i = 0; i < 2; i++)
+		for (call = 1, over = false; !over; call++) {
+			world_make();
+			world.iommu = true;
+			world_device("0000:00:06.0")->owner = HV_DOMID_IO;
+			world_add_domain(2, "other", true, true);
+			expect(EXIT_DONE, "attach 1 00:06.0,permissive=1");
+			world.calls = 0;
+			world.meanwhile_at = call;
+			world.meanwhile = to[i];
+			world_run("detach 1 00:06.0");
+			over = world.calls < call;
+			refused += strstr(world_output, "somebody else was faster") != NULL;
+			if (!world.meanwhile) /* it came to that */
+				expect_untouched(call);
+		}
+	ck_assert_uint_gt(call, 50);
+	ck_assert_uint_gt(refused, 0); /* while the plan was made, before anything was done */
+}
+
+static void refused_to_new_owner(void)
+{
+	world_make();
+	world.iommu = true;
+	world_device("0000:00:06.0")->owner = HV_DOMID_IO;
+	world_add_domain(2, "other", true, true);
+	expect(EXIT_DONE, "attach 1 00:06.0");
+	to_other_domain();
+	expect(EXIT_DONE, "detach --dry-run 1 00:06.0");
+	expect_said("0000:00:06.0 is left alone: domain 2 has it now");
+	ck_assert_ptr_null(strstr(world_output, "reset"));
+	expect(EXIT_DONE, "detach 1 00:06.0");
+	expect_untouched(0);
+	refuse("detach 1 00:06.0", EXIT_BUSY, "domain 2 has it");
+}
+
+/* Not pciback's any more, but in the domain's IOMMU context still: Xen's part is taken back. */
+static void deassigned_without_pciback(void)
+{
+	struct world_device *device;
+
+	world_make();
+	world.iommu = true;
+	device = world_device("0000:00:06.0");
+	device->owner = HV_DOMID_IO;
+	expect(EXIT_DONE, "attach 1 00:06.0");
+	strcpy(device->driver, "e1000e");
+	device->config[4] = 4;
+	expect(EXIT_DONE, "detach --timeout=1 --force 1 00:06.0");
+	ck_assert_uint_eq(device->owner, HV_DOMID_IO);
+	ck_assert_uint_eq(device->resets, 1);
+	ck_assert_ptr_null(world_node("/tool/xenpci"));
+}
+
+/* A second device on the line, which xl attached while xenpci waited, keeps it. */
+static void xl_attaches(void)
+{
+	world_put_node(BACKEND "/dev-1", "0000:00:07.0");
+	world_put_node(BACKEND "/state-1", "3");
+	world_put_node(BACKEND "/vdev-1", "0000:00:01.00");
+	world_put_node(BACKEND "/num_devs", "2");
+	world_put_node("/libxl/pci/0000-00-07-0/domid", "1");
+	world_device("0000:00:07.0")->exported = true;
+	world_device("0000:00:07.0")->user = 1;
+}
+
+static void keeps_what_came(void)
+{
+	free(attached(false));
+	world_put_file("sys/bus/pci/devices/0000:00:07.0/irq", "22\n");
+	world.meanwhile = xl_attaches;
+	expect(EXIT_DONE, "detach 1 00:06.0");
+	ck_assert_uint_eq(world_domain(1)->pirqs, 1 << 22);
+	expect(EXIT_DONE, "detach 1 00:07.0");
+	ck_assert_uint_eq(world_domain(1)->pirqs, 0);
+}
+
+static void owner_unreadable(void)
+{
+	char *before = attached(false);
+
+	world_put_node("/libxl/pci/0000-00-06-0/domid", "one");
+	expect(EXIT_LEFTOVER, "detach 1 00:06.0");
+	expect_said("who has it cannot be told");
+	expect(EXIT_LEFTOVER, "status");
+	world_put_node("/libxl/pci/0000-00-06-0/domid", NULL);
+	expect(EXIT_DONE, "detach 1 00:06.0");
+	expect_same(before, "readable", 0);
+}
+
+static const struct unit_case cases[] = {
+	{"a new owner's device is never touched, whenever it changes hands", never_from_new_owner},
+	{"of a device that has a new owner only what was the old one's goes", refused_to_new_owner},
+	{"the IOMMU's part is taken back without pciback too", deassigned_without_pciback},
+	{"what the domain got meanwhile by another device it keeps", keeps_what_came},
+	{"a device whose owner cannot be told is left alone", owner_unreadable},
+};
+
+UNIT_MAIN("xenpci-moved", cases)

@@ -17,7 +17,7 @@ MANDIR = $(PREFIX)/share/man/man1
 COMPDIR = $(PREFIX)/share/bash-completion/completions
 UNITDIR = $(PREFIX)/lib/systemd/system
 # README.md links to docs/: they keep their places.
-DOCS := architecture conformance guest pci-xenstore performance porting testing
+DOCS := architecture bringup conformance guest pci-xenstore performance porting testing
 SOURCES := arch/x86/xen/hypercall.c arch/x86/xen/rawcall.h
 
 .PHONY: install

@@ -170,7 +170,7 @@ struct xen_pci_host {
 	uint64_t seen_buses[4];	   /* one bit a bus: root buses and those behind bridges */
 };
 
-/* Begin with an empty tree. */
+/* Begin with an empty tree. @config is kept until xen_pci_host_fini(). */
 void xen_pci_host_init(struct xen_pci_host *host, const struct xen_pci_config *config,
 		       uint16_t segment, bool tell_xen);
 

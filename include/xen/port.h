@@ -7,11 +7,13 @@
  *
  * Context: unless a function says otherwise it must be callable from any context the library is
  * called in: with interrupts off and from an interrupt handler. None may call back into the
- * library.
+ * library, but for look-ups that take no lock (xen_pfn_to_mfn(), xen_ranges_find()); and
+ * xen_port_vm_*() may use sets of ranges of its own.
  *
  * Memory contract: every page that the port hands out is RAM of the domain that is mapped at
  * exactly one kernel virtual address, writable, and is not a page table, not granted and not
  * pinned. The library remaps that one address when it exchanges the page's frame.
+ * Until xen_setup_memory() has returned, pages and objects come from PFNs that it does not move.
  * RAM is mapped linearly: xen_port_pfn_to_virt(pfn + 1) == xen_port_pfn_to_virt(pfn) + 4096 where
  * both are RAM.
  */
@@ -39,7 +41,10 @@ void xen_port_free(void *obj, size_t size);
 
 /* The PFN behind a RAM address (direct map or xen_port_alloc*()). */
 pfn_t xen_port_virt_to_pfn(const void *va);
-/* The kernel address of a RAM page; NULL when @pfn is not RAM of this domain. */
+/*
+ * The kernel address of a RAM page, populated or the balloon's; NULL when @pfn is not RAM of this
+ * domain (xen_p2m.ram; before xen_setup_memory() all PFNs that Xen populated).
+ */
 void *xen_port_pfn_to_virt(pfn_t pfn);
 
 /*
@@ -67,7 +72,7 @@ unsigned int xen_port_cpu(void);
 /* At least 1; constant from the first call on. */
 unsigned int xen_port_nr_cpus(void);
 
-/* Monotonic nanoseconds. */
+/* Monotonic nanoseconds; 0 as long as there is no clock. */
 uint64_t xen_port_clock_ns(void);
 
 enum xen_port_log_level { XEN_LOG_ERROR, XEN_LOG_WARN, XEN_LOG_INFO, XEN_LOG_DEBUG };

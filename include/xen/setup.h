@@ -70,8 +70,8 @@ struct xen_setup_params {
 	uint64_t max_pages; /* RAM PFNs to keep for the balloon included; >= nr_pages */
 	const struct xen_setup_pinned *pinned;
 	unsigned int nr_pinned;
-	/* Called for each run of moved pages, in order, so that the kernel can fix its mappings.
-	 * May be NULL. */
+	/* Called for each run of moved pages, in order, when P2M and M2P have changed, so that the
+	 * kernel can take the mappings at @from away and make those at @to. May be NULL. */
 	void (*moved)(pfn_t from, pfn_t to, uint64_t nr, void *arg);
 	void *arg;
 };
@@ -79,7 +79,7 @@ struct xen_setup_params {
 struct xen_setup_result {
 	uint64_t ram_pages;	 /* populated RAM */
 	uint64_t moved_pages;	 /* of these, moved out from under holes */
-	uint64_t spare_pages;	 /* RAM PFNs left INVALID for the balloon */
+	uint64_t spare_pages;	 /* RAM PFNs left INVALID for the balloon: in xen_p2m.ram */
 	uint64_t identity_pages; /* marked identity */
 	uint64_t max_pfn;	 /* one past the highest RAM PFN */
 };

@@ -81,6 +81,12 @@ else
 	fail "docs/porting.md's examples are not just the functions of port.h"
 fi
 
+if blocks docs/bringup.md | compile bringup; then
+	pass "docs/bringup.md's examples compile"
+else
+	fail "docs/bringup.md's examples do not compile"
+fi
+
 sources=$stage$(PKG_CONFIG_PATH=$pc pkg-config --variable=sources xendma)
 if compile hypercall -I"$sources" <"$sources/hypercall.c"; then
 	pass "the installed hypercalls compile"

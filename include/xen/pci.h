@@ -30,11 +30,11 @@
  * the accessor reaches extended config space. Their BARs can be known only if the physical function
  * was added before they were enabled.
  *
- * Context: config accesses sleep where the accessor does (pcifront's: until the backend answers), so
- * a driver for both makes none in its interrupt handler. Scanning and hot-plug may sleep (they
- * allocate, make hypercalls and access config space); one at a time for a host: the embedder
- * serialises. Different hosts may be scanned at once. The registry of claims is one for all hosts
- * and locks itself.
+ * Context: config accesses sleep where the accessor does (pcifront's: until the backend has
+ * answered), so a driver for both makes none in its interrupt handler. Scanning and hot-plug may
+ * sleep (they allocate, make hypercalls and access config space); one at a time for a host: the
+ * embedder serialises. Different hosts may be scanned at once. The registry of claims is one for
+ * all hosts and locks itself.
  */
 #ifndef XENDMA_XEN_PCI_H
 #define XENDMA_XEN_PCI_H

@@ -74,6 +74,24 @@ static void force_any_state(void)
 	}
 }
 
+/* Its own folder a guest may remove; pciback lets go of the devices then. */
+static void folder_goes(void)
+{
+	world_put_node("/local/domain/1/device/pci", NULL);
+}
+
+static void force_without_folder(void)
+{
+	char *before = attached(false);
+
+	folder_goes();
+	force(before, "at first", 0);
+	before = attached(true);
+	world_domain(1)->guest = GUEST_SLEEPS;
+	world.meanwhile = folder_goes;
+	force(before, "meanwhile", 0);
+}
+
 /* UNPLUG comes upon a backend that is not connected: the plan was made a moment before. */
 static void force_late(void)
 {
@@ -139,6 +157,22 @@ static void force_after_pciback(void)
 	expect_same(before, "released", 0);
 }
 
+/* A state of the device that no reset ends does not keep it for ever. */
+static void force_without_reset(void)
+{
+	char *before = attached(false);
+
+	world_device("0000:00:06.0")->resets_max = 1; /* which the attach has had */
+	expect(EXIT_LEFTOVER, "detach 1 00:06.0");
+	expect_said("to do without: xenpci detach --force");
+	expect(EXIT_LEFTOVER, "status");
+	expect(EXIT_LEFTOVER, "detach 1 00:06.0");
+	world_device("0000:00:06.0")->config[4] = 4;
+	expect(EXIT_DONE, "detach --force 1 00:06.0");
+	expect_said("warning: 0000:00:06.0: reset failed");
+	expect_same(before, "no reset", 0); /* DMA is off */
+}
+
 /* Not at the cost of devices that nobody spoke of. */
 static void force_of_some(void)
 {
@@ -169,9 +203,11 @@ static void force_in_few_words(void)
 static const struct unit_case cases[] = {
 	{"no guest can prevent it", force_any_guest},
 	{"no pair of states can prevent it", force_any_state},
+	{"nor that its folder is gone", force_without_folder},
 	{"nor what the states become at any moment", force_late},
 	{"XSA-206: writes without end, which make commits fail, cannot prevent it", force_storm},
 	{"pciback serves the guest no more before the device is reset", force_after_pciback},
+	{"a device that cannot be reset is taken back, with DMA off", force_without_reset},
 	{"not if other devices of the guest would go too", force_of_some},
 	{"a guest that flips its state does not fill the log", force_in_few_words},
 };

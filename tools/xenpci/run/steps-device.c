@@ -24,6 +24,25 @@ static enum exit_status failed(struct run *run, struct bdf bdf, const char *what
 			    BDF_STR(bdf), what, strerror(-err));
 }
 
+/* A guest may leave a device in a state that no reset ends: that must not keep a detach for ever.
+ */
+static enum exit_status detach_reset_failed(struct run *run, struct bdf bdf, int err)
+{
+	struct report *report = &run->context->report;
+
+	if (!run->plan->force)
+		return report_error(
+			report, EXIT_UNDONE, "reset",
+			"%s: reset failed|sysfs: %s|dmesg; to do without: xenpci detach "
+			"--force",
+			BDF_STR(bdf), strerror(-err));
+	report_warning(
+		report, "reset",
+		"%s: reset failed|sysfs: %s: it stays as the guest left it, with DMA off|dmesg",
+		BDF_STR(bdf), strerror(-err));
+	return EXIT_DONE;
+}
+
 enum exit_status step_reset(struct run *run, const struct step *step)
 {
 	struct bdf bdf = run->plan->device[step->device].bdf;
@@ -33,6 +52,8 @@ enum exit_status step_reset(struct run *run, const struct step *step)
 	free(path);
 	if (!err)
 		return EXIT_DONE;
+	if (run->plan->device[step->device].record.stage == RECORD_DETACHING)
+		return detach_reset_failed(run, bdf, err);
 	return report_error(&run->context->report, EXIT_UNDONE, "reset",
 			    "%s: reset failed|sysfs: %s|dmesg; to do without: %s,reset=0",
 			    BDF_STR(bdf), strerror(-err), BDF_STR(bdf));

@@ -191,13 +191,11 @@ static int check_msi(const struct xen_pci_dev *dev, unsigned int nr, unsigned in
 	*pos = xen_pci_find_cap(dev, PCI_CAP_MSI);
 	if (!*pos || !decodes_memory(dev))
 		return -XEN_ENODEV;
-	if (nr > 1) {
-		rc = xen_pci_config_read(dev->host, dev->addr, *pos + MSI_CONTROL, 2, &control);
-		if (rc)
-			return rc;
-		if (nr & (nr - 1) || nr > MSI_VECTORS(control))
-			return -XEN_ERANGE;
-	}
+	rc = xen_pci_config_read(dev->host, dev->addr, *pos + MSI_CONTROL, 2, &control);
+	if (rc)
+		return rc;
+	if (nr & (nr - 1) || nr > MSI_VECTORS(control))
+		return -XEN_ERANGE;
 	return dev->messages ? -XEN_EBUSY : 0;
 }
 

@@ -90,8 +90,9 @@ int xen_pirq_map_gsi(struct xen_pirq *pirq, unsigned int gsi, bool level);
  */
 int xen_pirq_map_intx(struct xen_pirq *pirq, struct xen_pci_dev *dev);
 
-/* Map MSI of @dev. -XEN_ENODEV: no MSI, or memory decode is off; -XEN_EBUSY; -XEN_EIO; or
- * what Xen refused. @dev must stay in the tree until @pirq is released (the same for MSI-X). */
+/* Map MSI of @dev. -XEN_ENODEV: no MSI, or memory decode is off; -XEN_EBUSY; -XEN_EIO; accessor
+ * errors; or what Xen refused. @dev must stay in the tree until @pirq is released (the same for
+ * MSI-X). */
 int xen_pirq_map_msi(struct xen_pirq *pirq, struct xen_pci_dev *dev);
 
 /* Map MSI-X entry @entry of @dev. -XEN_ENODEV: no MSI-X, memory decode is off, or its table's

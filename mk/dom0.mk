@@ -18,6 +18,12 @@ $(DOM0)/killat.so: tests/dom0/killat.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(BASE_CFLAGS) -D_GNU_SOURCE -Wno-missing-prototypes $(CFLAGS) -fPIC -shared -o $@ $<
 
+# Runs in dom0.
+$(DOM0)/pirq: tests/dom0/pirq.c
+	@$(if $(Q),printf '  CC      %s\n' '$@')
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(BASE_CFLAGS) -D_GNU_SOURCE $(CFLAGS) -o $@ $< $$(pkg-config --libs xencontrol)
+
 $(DOM0)/dom0.cpio: $(HOST)/xenpci $(DOM0_INIT) $(DOM0_TREE)/.packages
 	@$(if $(Q),printf '  IMAGE   %s\n' '$@')
 	$(Q)tests/dom0/mkimage.sh $(DOM0_TREE) $(DOM0) $(HOST)/xenpci
@@ -27,7 +33,7 @@ dom0-list: ## the dom0 scenarios
 	@tests/dom0/run.py list
 
 .PHONY: dom0-check
-dom0-check: $(DOM0)/dom0.cpio $(DOM0)/killat.so $(O)/guest.elf $(O)/kernel-test.elf
+dom0-check: $(DOM0)/dom0.cpio $(DOM0)/killat.so $(DOM0)/pirq $(O)/guest.elf $(O)/kernel-test.elf
 dom0-check: $(O)/host/conformance setup-xen ## scenarios with a Linux dom0; B=name, TAG=short
 	$(Q)$(BOOT_ENV) tests/dom0/run.py $(if $(B),run $(B),all $(TAG))
 

@@ -35,7 +35,7 @@ shellcheck: ## are the shell scripts clean?
 
 # Source lists are explicit; what stands beside them would be neither built nor tested.
 LISTED = $(LIB_SRC) $(MODEL_SRC) $(BOOT_SRC) $(GUEST_SRC) $(KERNEL_TEST_SRC) \
-	$(patsubst %,tests/unit/test_%.c,$(UNITS) $(XENPCI_UNITS)) $(XENPCI_SRC) $(XENPCI_WORLD) $(XENPCI_P2M) tests/install/embed.c tests/dom0/killat.c $(FAULTS_SRC) $(CONF_HOSTED_SRC) \
+	$(patsubst %,tests/unit/test_%.c,$(UNITS) $(XENPCI_UNITS)) $(XENPCI_SRC) $(XENPCI_WORLD) $(XENPCI_P2M) tests/install/embed.c tests/dom0/killat.c tests/dom0/pirq.c $(FAULTS_SRC) $(CONF_HOSTED_SRC) \
 	$(FUZZ_SRC) $(BENCH_LINUX_SRC) $(BENCH_HOST_SRC)
 UNLISTED = $(filter-out $(LISTED),$(shell find lib arch drivers tests tools -name '*.[cS]'))
 

@@ -4,7 +4,7 @@
 from basic import CARD, E1000E, LINUX
 from guest import CONFIG, GUEST
 from hotplug import HOT, PATIENT, assignable, plugged
-from host import Failure
+from host import O, Failure
 from passthrough import EDU, EDU_AT
 from scenario import scenario
 from xenpci_attach import same, start_peer
@@ -19,13 +19,17 @@ def interrupts(host):
 
 
 @scenario("xenpci-line", "attached by xl, MSI in use, detached by xenpci: the line goes too; VT-d",
-          iommu="vtd", qemu=EDU, files=GUEST)
+          iommu="vtd", qemu=EDU, files={**GUEST, "/bin/pirq": f"{O}/dom0/pirq"})
 def line(host):
     assignable(host, EDU_AT)
     host.start("one", **CONFIG, **HOT, extra=f"test=domu-hotplug iterations=4 {PATIENT}")
     host.wait("one", "^domu: ready$")
     before = books(host)
     number = host.do(f"cat /sys/bus/pci/devices/{EDU_AT}/irq").strip()
+    # That the question tells one from the other: xl has mapped it.
+    plugged(host, EDU_AT)
+    host.do(f"pirq 1 {number}", says="was mapped")
+    host.do(f"xenpci detach one {EDU_AT}")
     for force in ("", "--force"):
         if not any(text.endswith("works, MSI") for text in plugged(host, EDU_AT)):
             raise Failure("the guest does not use MSI")
@@ -37,6 +41,7 @@ def line(host):
         if force:
             host.do("xl pause one")
         host.do(f"xenpci detach {force} --timeout=3 one {EDU_AT}", says="1 device detached")
+        host.do(f"pirq 1 {number}", says="not mapped")
         same(before, books(host))
 
 

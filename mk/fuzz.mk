@@ -7,9 +7,9 @@
 #   make fuzz-corpus             every input of every corpus, in two orders
 #   make fuzz-merge T=pci        put what fuzzing found into the corpus, as little as covers it all
 
-FUZZ_TARGETS := e820 setup ranges p2m contiguous dma pci xenstore xenpci pcifront
+FUZZ_TARGETS := e820 setup ranges p2m contiguous dma pci xenstore xenpci xenpci-map pcifront
 FUZZ_SRC := $(addprefix tests/fuzz/,fuzz.c dma-oracle.c pci-hostile.c pcifront-hostile.c xenstored-hostile.c \
-	$(FUZZ_TARGETS:%=fuzz_%.c))
+	guest-hostile.c $(FUZZ_TARGETS:%=fuzz_%.c))
 FUZZ_CC := clang-14
 TIME ?= 30
 

@@ -51,5 +51,12 @@ $(addprefix $(HOST)/test_xenpci-,attach refuse detach force moved assignable sta
 # The fuzz target (mk/fuzz.mk) in the same host.
 $(O)/host-fuzz/fuzz_xenpci: $(patsubst %.c,$(O)/host-fuzz/%.o,$(XENPCI_WORLD)) \
 	$(O)/host-fuzz/libxenpci.a
+# Only what is under test leads the fuzzer.
+$(O)/host-fuzz/tests/xenpci/%.o: HOST_CFLAGS += -fno-sanitize=fuzzer-no-link
 $(O)/host-fuzz/fuzz_xenpci: FUZZ_LIBS = $$(pkg-config --libs libpci jansson)
-$(O)/host-fuzz/tests/fuzz/fuzz_xenpci.o: HOST_CFLAGS += -D_GNU_SOURCE -Itools -Itools/xenpci
+$(O)/host-fuzz/fuzz_xenpci-map: $(O)/host-fuzz/tests/fuzz/guest-hostile.o \
+	$(O)/host-fuzz/tools/xenpci/seam/files.o \
+	$(O)/host-fuzz/libxenpci.a
+$(O)/host-fuzz/fuzz_xenpci-map: FUZZ_LIBS = $$(pkg-config --libs jansson)
+$(addprefix $(O)/host-fuzz/tests/fuzz/,fuzz_xenpci.o fuzz_xenpci-map.o guest-hostile.o): \
+	HOST_CFLAGS += -D_GNU_SOURCE -Itools -Itools/xenpci

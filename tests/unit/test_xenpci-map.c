@@ -238,6 +238,18 @@ static void addresses(void)
 	ck_assert_str_eq(map_address((1ULL << 52) - 4096, text), "0xffffffffff000");
 }
 
+/* Ports only: nothing of it is in the address space. */
+static void no_memory_regions(void)
+{
+	struct device device = card(1, 0, 1);
+
+	device.region[0].kind = REGION_NONE;
+	make_mixed();
+	read_with(&device, 1);
+	ck_assert_uint_eq(the_map.bars, 0);
+	ck_assert_uint_eq(report.count, 0);
+}
+
 static const struct unit_case cases[] = {
 	{"a BAR is shown with what the P2M has there", bars_and_p2m},
 	{"pages under a BAR are counted exactly", watches_count_pages},
@@ -247,6 +259,7 @@ static const struct unit_case cases[] = {
 	{"the map is SVG", svg_form},
 	{"the scale is in order", scale},
 	{"an empty guest has a map too", empty_guest},
+	{"a device without memory regions is on no map", no_memory_regions},
 	{"sizes are short", sizes},
 	{"addresses are short or exact", addresses},
 };

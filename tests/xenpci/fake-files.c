@@ -19,6 +19,7 @@ struct files {
 
 static struct {
 	char *path, *text;
+	size_t length; /* of the path */
 	bool link;
 } file[FILES_MAX];
 static size_t files;
@@ -31,12 +32,14 @@ void files_reset(void)
 	}
 }
 
+/* Paths begin alike: their lengths tell most of them apart. */
 static size_t find(const char *path)
 {
-	size_t i;
+	size_t i, length = strlen(path);
 
-	for (i = 0; i < files && strcmp(file[i].path, path) != 0; i++)
-		;
+	for (i = 0; i < files; i++)
+		if (file[i].length == length && !memcmp(file[i].path, path, length))
+			break;
 	return i;
 }
 
@@ -54,6 +57,7 @@ static void put(const char *path, const char *text, bool link)
 	if (files == FILES_MAX)
 		abort();
 	file[files].path = strdup(path);
+	file[files].length = strlen(path);
 	file[files].text = strdup(text);
 	file[files++].link = link;
 }

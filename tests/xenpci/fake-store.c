@@ -45,13 +45,19 @@ static void tree_copy(struct tree *to, const struct tree *from)
 	to->count = from->count;
 }
 
+/* Where it is, or would be. */
 static size_t tree_find(const struct tree *t, const char *path)
 {
-	size_t i;
+	size_t first = 0, end = t->count, middle;
 
-	for (i = 0; i < t->count && strcmp(t->path[i], path) < 0; i++)
-		;
-	return i;
+	while (first < end) {
+		middle = first + (end - first) / 2;
+		if (strcmp(t->path[middle], path) < 0)
+			first = middle + 1;
+		else
+			end = middle;
+	}
+	return first;
 }
 
 static bool tree_has(const struct tree *t, const char *path)
@@ -319,7 +325,7 @@ int store_wait(struct store *store, unsigned int milliseconds)
 		world.signal_taken = true;
 		return -EINTR;
 	}
-	world.clock += 1;
+	world.clock += 1 + world.event_ms;
 	if (!world.meanwhile_at)
 		world_meanwhile();
 	if (guest_act() || store_changed())

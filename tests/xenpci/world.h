@@ -59,7 +59,8 @@ struct world {
 	size_t domains;
 	struct world_device device[WORLD_DEVICES];
 	size_t devices;
-	uint64_t clock; /* ms */
+	uint64_t clock;	       /* ms */
+	unsigned int event_ms; /* that an event takes, and one more */
 
 	unsigned long calls;	    /* of seam functions, so far */
 	unsigned long fail_at;	    /* this one fails with EIO; 0: none */

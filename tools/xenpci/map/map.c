@@ -60,7 +60,8 @@ void map_add_device(struct map *map, const struct device *device)
 		bar->watch.first = bar->first >> PAGE_BITS;
 		bar->watch.last = bar->last >> PAGE_BITS;
 	}
-	qsort(map->bar, map->bars, sizeof(*map->bar), by_address);
+	if (map->bars)
+		qsort(map->bar, map->bars, sizeof(*map->bar), by_address);
 }
 
 struct space_watch *map_watches(struct map *map)

@@ -10,7 +10,7 @@
  * Around the exchange the kernel mapping of every page is zapped, in one batch with one TLB flush,
  * and restored afterwards; the P2M follows. The caller owns the pages and nobody else touches them
  * meanwhile. No page may be a page table, pinned, granted or mapped elsewhere: Xen refuses those
- * (-XEN_EINVAL or -XEN_EBUSY) and nothing changes.
+ * (-XEN_EINVAL or -XEN_EBUSY), which is logged, and nothing changes.
  *
  * Whatever happens no frame is lost and P2M and M2P stay bijective over the region. The one state
  * that cannot be hidden is a region whose kernel mapping Xen refuses to restore; the library

@@ -2,6 +2,8 @@
 /*
  * Contiguous regions where something is in the way: pages in use, full zones, calls that fail.
  */
+#include <stdio.h>
+
 #include "contiguous_test.h"
 
 /* A page of the region at each place is in use: @mark and @unmark make it so and end it. */
@@ -61,6 +63,27 @@ static void end_table(pfn_t pfn, mfn_t mfn)
 	ck_assert_uint_eq(model_pte(page(pfn)) & (XEN_PTE_PRESENT | XEN_PTE_RW), XEN_PTE_PRESENT);
 	model_page_table(mfn, false);
 	set_pte(pfn, mfn, XEN_PTE_KERNEL);
+}
+
+/* The port's author has to find the page: the second of three regions has it. */
+static void refusal_named(void)
+{
+	char pages[40];
+	unsigned int lines;
+
+	model_start(NULL);
+	get_regions(3, 3);
+	model_page_ref(xen_pfn_to_mfn(pfn_add(region[1], 5)), 1);
+	lines = model_log_lines(XEN_LOG_ERROR);
+	model_clock_advance(2000000000);
+	ck_assert_int_eq(xen_contiguous_create(region, 3, 3, 30, NULL), -XEN_EINVAL);
+	ck_assert_uint_eq(model_log_lines(XEN_LOG_ERROR), lines + 1);
+	snprintf(pages, sizeof(pages), "pfn %llx-%llx: error 22;",
+		 (unsigned long long)pfn_x(region[1]), (unsigned long long)pfn_x(region[1]) + 7);
+	ck_assert_msg(strstr(model_last_log(), pages), "%s", model_last_log());
+	model_page_ref(xen_pfn_to_mfn(pfn_add(region[1], 5)), -1);
+	put_regions(3, 3);
+	stop();
 }
 
 static void used_pages(void)
@@ -220,6 +243,7 @@ static void unmappable(void)
 }
 
 static const struct unit_case cases[] = {
+	{"a refusal names its pages", refusal_named},
 	{"XSA-222 247 252: a page in use is never exchanged", used_pages},
 	{"pages of the P2M and its lists are refused", p2m_pages},
 	{"a full zone leaves the region as it was", full_zone},

@@ -10,6 +10,7 @@
  * GROUP_PAGES pages, smaller ones when the port has no memory for that, but at least one region.
  * Multicalls of more entries than stand on the stack want scratch too, and do without.
  */
+#include <xen/bucket.h>
 #include <xen/contiguous.h>
 #include <xen/hypercall.h>
 #include <xen/mmu.h>
@@ -167,6 +168,19 @@ static size_t take_frames(const struct work *work, size_t pages)
 	return good;
 }
 
+/* Xen does not say which page it is, nor why; the page allocator's author will want to know. */
+static void report_refusal(const struct work *work, size_t at, size_t pages, int err)
+{
+	static struct xen_bucket lines = {.burst = 4, .interval = 1000000000};
+	uint64_t pfn = pfn_x(work->pfn[at]);
+
+	if (xen_bucket_take(&lines))
+		xen_port_log(XEN_LOG_ERROR,
+			     "contiguous: Xen does not exchange pfn %llx-%llx: error %d; a page is"
+			     " mapped twice, a page table, pinned or granted",
+			     (unsigned long long)pfn, (unsigned long long)(pfn + pages - 1), -err);
+}
+
 /* Zap, exchange, restore. *@pages is how many pages, from the first on, have new frames. */
 static int exchange(struct work *work, size_t *pages)
 {
@@ -202,6 +216,8 @@ static int exchange(struct work *work, size_t *pages)
 	*pages = take_frames(work, taken) >> chunk << chunk;
 	if (*pages < taken)
 		err = -XEN_EFAULT;
+	if (taken < all && (err == -XEN_EINVAL || err == -XEN_EBUSY))
+		report_refusal(work, taken, 1UL << chunk, err);
 restore:
 	restore_mappings(work, taken);
 	return err;

@@ -210,7 +210,8 @@ int xen_dma_debug_enable(struct xen_dma_dev *dev)
 {
 	struct dma_debug *debug;
 
-	if (dev->debug)
+	/* An end without a record is not passed on, so what was mapped before would never end. */
+	if (dev->debug || (xen_load(&dev->pool) && xen_swiotlb_mappings_of(dev->limits.user)))
 		return -XEN_EBUSY;
 	debug = xen_port_alloc(sizeof(*debug));
 	if (!debug)

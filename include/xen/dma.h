@@ -157,7 +157,9 @@ size_t xen_dma_max_mapping_size(const struct xen_dma_dev *dev);
 /*
  * dma-debug: from now on check every call on @dev against the record of its live mappings: unmap
  * of what is not mapped, wrong size or direction, sync outside a mapping, access by two mappings
- * for writing, leaks at fini. Each breach is logged and counted. -XEN_ENOMEM; -XEN_EBUSY: on.
+ * for writing, leaks at fini. Each breach is logged and counted, and an unmap or free of what was
+ * not mapped is not done: enable it before the device's first mapping and allocation. -XEN_ENOMEM;
+ * -XEN_EBUSY: on, or bounce buffers are live.
  */
 int xen_dma_debug_enable(struct xen_dma_dev *dev);
 /* Breaches seen on @dev so far, fini included; 0 when debugging was never on. */

@@ -311,7 +311,29 @@ static void lists_meet_mappings(void)
 	}
 }
 
+/* The end of what was mapped before would be taken for a breach, and not be done. */
+static void from_the_beginning(void)
+{
+	static const struct xen_dma_limits limits = {.mask = MASK(20)};
+	dma_addr_t dma;
+
+	dma_start(NULL);
+	buf = buffer(64 * KIB);
+	ck_assert_int_eq(xen_dma_dev_init(&dev, "dev", &xen_swiotlb_dma_ops, &limits), 0);
+	dma = dmap(buf, 100, XEN_DMA_FROM_DEVICE);
+	ck_assert(xen_swiotlb_is_bounce(dma));
+	ck_assert(model_dma_write(dma, "data", 4));
+	ck_assert_int_eq(xen_dma_debug_enable(&dev), -XEN_EBUSY);
+	xen_dma_unmap(&dev, dma, 100, XEN_DMA_FROM_DEVICE, 0);
+	ck_assert(!memcmp(buf, "data", 4));
+	ck_assert_int_eq(xen_dma_debug_enable(&dev), 0);
+	xen_dma_unmap(&dev, dmap(buf, 100, XEN_DMA_FROM_DEVICE), 100, XEN_DMA_FROM_DEVICE, 0);
+	ck_assert_uint_eq(xen_dma_debug_breaches(&dev), 0);
+	stop();
+}
+
 static const struct unit_case cases[] = {
+	{"checking does not begin in the middle of a mapping", from_the_beginning},
 	{"right use is not accused, direct", right_use_direct},
 	{"right use is not accused, bounced", right_use_bounced},
 	{"unmapping nothing is a breach", unmap_of_nothing},

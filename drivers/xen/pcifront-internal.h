@@ -80,7 +80,8 @@ struct xen_pcifront {
 	uint64_t drain_until;  /* drivers may say no until then; 0: not asked yet */
 	bool gone;	       /* draining: the backend does not answer any more */
 	bool again;	       /* closing: to connect anew */
-	bool refused;	       /* a driver does not let go: this reconfiguration is not answered */
+	uint64_t ask_again;    /* a driver did not let go in time: not asked before; 0: none did */
+	uint64_t ask_wait;     /* how long that was from the last time */
 	bool offered;	       /* Initialising was written to be connected anew */
 	bool stopping;
 	struct front_list list;

@@ -54,7 +54,7 @@ void xen_front_drop(struct xen_pcifront *front)
 	xen_front_remove_devices(front, true, true);
 	xen_front_close(front);
 	front->drain_until = 0;
-	front->refused = false;
+	front->ask_again = 0;
 	enter(front, FRONT_IDLE, FRONT_NEVER);
 }
 
@@ -65,7 +65,7 @@ void xen_front_drain(struct xen_pcifront *front, bool gone, bool again)
 		xen_front_break(front);
 	front->gone = gone;
 	front->again = again;
-	front->refused = false;
+	front->ask_again = 0;
 	front->drain_until = xen_port_clock_ns() + XEN_PCIFRONT_STEP_NS;
 	enter(front, FRONT_DRAINING, FRONT_NEVER);
 }
@@ -138,17 +138,32 @@ static bool attach(struct xen_pcifront *front)
 
 /* --- reconfiguring ------------------------------------------------------------------------- */
 
+/* Drivers have had their time: the device stays, until one of the times they are asked again. */
+static void refuse(struct xen_pcifront *front)
+{
+	if (!front->ask_again)
+		front_log(front, XEN_LOG_WARN,
+			  "a driver does not let go: nothing is taken away before it does");
+	front->ask_wait = front->ask_again ? 2 * front->ask_wait : BACKOFF_MIN;
+	if (front->ask_wait > BACKOFF_MAX)
+		front->ask_wait = BACKOFF_MAX;
+	front->ask_again = xen_port_clock_ns() + front->ask_wait;
+	front->drain_until = 0;
+}
+
 /* The tool adds or takes away: let go of what goes, then say so. */
 static bool reconfigure(struct xen_pcifront *front)
 {
 	int rc;
 
-	if (front->refused)
+	if (xen_port_clock_ns() < front->ask_again)
 		return false;
 	if (!front->drain_until) {
 		if (!xen_bucket_take(&front->cycles))
 			return later(front, 0, RETRY_NS);
-		front->drain_until = xen_port_clock_ns() + XEN_PCIFRONT_STEP_NS;
+		front->drain_until = xen_port_clock_ns();
+		if (!front->ask_again) /* the first time they are asked all the while */
+			front->drain_until += XEN_PCIFRONT_STEP_NS;
 	}
 	rc = xen_front_read_list(front);
 	if (rc == -XEN_EINVAL) {
@@ -160,9 +175,7 @@ static bool reconfigure(struct xen_pcifront *front)
 	if (xen_front_remove_devices(front, false, false)) {
 		if (xen_port_clock_ns() < front->drain_until)
 			return later(front, -XEN_EBUSY, BUSY_NS);
-		front_log(front, XEN_LOG_WARN, "a driver does not let go: nothing is taken away");
-		front->drain_until = 0;
-		front->refused = true;
+		refuse(front);
 		return false;
 	}
 	if (xen_load(&front->broken))
@@ -171,6 +184,7 @@ static bool reconfigure(struct xen_pcifront *front)
 	if (rc)
 		return later(front, rc, RETRY_NS);
 	front->drain_until = 0;
+	front->ask_again = 0;
 	enter(front, FRONT_RECONFIGURING, XEN_PCIFRONT_STEP_NS);
 	return true;
 }
@@ -200,16 +214,19 @@ static bool step_idle(struct xen_pcifront *front)
 		return false;
 	case XenbusStateClosing:
 	case XenbusStateClosed:
+		/* It may be on its way to another life, or need an offer to begin one. */
+		if (front->deadline == FRONT_NEVER)
+			enter(front, FRONT_IDLE, XEN_PCIFRONT_STEP_NS);
 		if (!overdue(front))
 			return false;
-		front_log(front, XEN_LOG_WARN, "the backend stays closed");
+		front_log(front, XEN_LOG_WARN, "the backend stays %s: to be offered a connection",
+			  xen_xenbus_state_name(front->other_state));
 		front->again = true;
 		enter(front, FRONT_CLOSING, 0);
 		return true;
 	default: /* it is connected to somebody before us */
-		if (front->state != XenbusStateClosing)
-			xen_front_drain(front, true, true);
-		return front->state != XenbusStateClosing;
+		xen_front_drain(front, true, true);
+		return true;
 	}
 }
 
@@ -236,7 +253,7 @@ static bool step_connected(struct xen_pcifront *front)
 {
 	if (front->other_state == XenbusStateReconfiguring)
 		return reconfigure(front);
-	front->refused = false;
+	front->ask_again = 0;
 	front->drain_until = 0;
 	return false;
 }

@@ -89,6 +89,8 @@ static void set_due(struct xen_pcifront *front)
 		due = front->deadline;
 	if (front->drain_until && front->drain_until < due)
 		due = front->drain_until;
+	if (front->ask_again > now && front->ask_again < due)
+		due = front->ask_again;
 	if (front->next_connect > now && front->next_connect < due)
 		due = front->next_connect;
 	if (front->retry)

@@ -78,8 +78,9 @@ struct xen_pcifront_ops {
 	 * @dev is to be taken away; @gone: the backend does not answer any more. The driver lets
 	 * go: DMA ended, PIRQs released, BARs unmapped. 0: done; the frontend then switches bus
 	 * mastering off, removes @dev from the tree and tells the backend. -XEN_EBUSY: not yet; it
-	 * is asked again by the next work, until XEN_PCIFRONT_STEP_NS later it stays for good and
-	 * the tool gives up. With @gone it must let go: the answer is not looked at.
+	 * is asked again by the next work. XEN_PCIFRONT_STEP_NS later the tool gives up; from then
+	 * on the driver is asked once after 1 s, 2 s and so on up to 64 s, and until it lets go
+	 * there is no other hot-plug. With @gone it must let go: the answer is not looked at.
 	 */
 	int (*removing)(struct xen_pcifront *front, struct xen_pci_dev *dev, bool gone);
 	/* NULL: XEN_PCIFRONT_DISCONNECT is answered. */

@@ -112,7 +112,135 @@ static void stubborn(void)
 	end();
 }
 
+/* --- a backend that is of no use at the start ----------------------------------------------- */
+
+/* What is in xenstore when the frontend starts, and a backend that does not move. */
+static void found(const char *own, const char *other)
+{
+	bench();
+	model_pciback_create(&edu_at, 1);
+	model_pciback_dies_after(0);
+	model_xs_write(MODEL_PCIBACK_PATH "/state", other);
+	model_xs_write(MODEL_PCIFRONT_PATH "/state", own);
+	start();
+}
+
+static void found_useless(void)
+{
+	static const char *const states[][2] = {{"1", "5"}, {"1", "6"}, {"5", "5"}, {"6", "6"},
+						{"5", "4"}, {"5", "7"}, {"5", "8"}};
+
+	for (unsigned int i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		unsigned int warnings;
+
+		found(states[i][0], states[i][1]);
+		warnings = model_log_lines(XEN_LOG_WARN);
+		run_coarsely(XEN_PCIFRONT_STEP_NS / 2);
+		ck_assert_uint_eq(model_log_lines(XEN_LOG_WARN), warnings);
+		run_coarsely(XEN_PCIFRONT_STEP_NS);
+		/* One that has closed may come back for an offer; others are to close first. */
+		ck_assert_uint_eq(model_pcifront_state(), states[i][1][0] == '6'
+								  ? XenbusStateInitialising
+								  : XenbusStateClosed);
+		run_coarsely(300 * SECOND);
+		ck_assert_uint_ge(model_log_lines(XEN_LOG_WARN), warnings + (i < 4));
+		ck_assert_uint_le(model_log_lines(XEN_LOG_WARN), warnings + 20);
+		ck_assert_uint_eq(t.added, 0);
+		model_pciback_restart();
+		ck_assert(run_coarsely_until(XenbusStateConnected, 100 * SECOND));
+		ck_assert_uint_eq(t.added, 1);
+		end();
+	}
+}
+
+/* A backend that begins another life, or a device that is made anew, is not kept waiting. */
+static void found_closed_and_back(void)
+{
+	for (unsigned int i = 0; i < 2; i++) {
+		found("1", "6");
+		run_for(SECOND);
+		if (i) {
+			model_pciback_destroy();
+			run_for(MS);
+			model_pciback_create(&edu_at, 1);
+		}
+		model_pciback_restart();
+		ck_assert(run_until(XenbusStateConnected, 3 * SECOND));
+		ck_assert_uint_eq(t.added, 1);
+		end();
+	}
+}
+
+/* --- a driver that lets go too late --------------------------------------------------------- */
+
+static void lets_go_late(void)
+{
+	bench();
+	connected(both_at, 2);
+	t.busy = true;
+	model_pciback_detach(edu_at);
+	ck_assert(run_tool(30 * SECOND)); /* the tool has given up */
+	run_coarsely(200 * SECOND);
+	ck_assert_uint_eq(t.removed, 0);
+	ck_assert_uint_eq(model_pciback_state(), XenbusStateReconfiguring);
+	ck_assert_uint_eq(model_log_lines(XEN_LOG_WARN), 1);
+	t.busy = false;
+	run_coarsely(65 * SECOND);
+	ck_assert_uint_eq(t.removed, 1);
+	ck_assert_uint_eq(t.forced, 0);
+	ck_assert_uint_eq(model_pciback_state(), XenbusStateConnected);
+	ck_assert_uint_eq(xen_pcifront_state(t.front), XenbusStateConnected);
+
+	/* Another time is another time. */
+	t.busy = true;
+	model_pciback_detach(nvme_at);
+	run_for(5 * SECOND);
+	t.busy = false;
+	run_for(100 * MS);
+	ck_assert_uint_eq(t.removed, 2);
+	end();
+}
+
+static unsigned int asked;
+
+static int counts(struct xen_pcifront *front, struct xen_pci_dev *dev, bool gone)
+{
+	asked++;
+	return on_removing(front, dev, gone);
+}
+
+/* Asked all the time at first, then after 1 s, 2 s, 4 s and so on. */
+static void asked_less_often(void)
+{
+	static const struct xen_pcifront_ops ops = {.added = on_added, .removing = counts};
+	int err;
+
+	bench();
+	model_pciback_create(both_at, 2);
+	t.front = xen_pcifront_start(0, &ops, &t, &err);
+	ck_assert(run_until(XenbusStateConnected, SECOND));
+	t.busy = true;
+	model_pciback_detach(edu_at);
+	run_for(XEN_PCIFRONT_STEP_NS + 500 * MS);
+	ck_assert_uint_ge(asked, 100);
+	asked = 0;
+	run_for(SECOND);
+	ck_assert_uint_eq(asked, 1);
+	run_for(2 * SECOND);
+	ck_assert_uint_eq(asked, 2);
+	run_coarsely(60 * SECOND);
+	ck_assert_uint_eq(asked, 6);
+	run_coarsely(320 * SECOND);
+	ck_assert_uint_eq(asked, 11);
+	t.busy = false;
+	end();
+}
+
 static const struct unit_case cases[] = {
+	{"a backend that is closed or serves another at the start is offered anew", found_useless},
+	{"a backend that was closed at the start is taken when it comes", found_closed_and_back},
+	{"a driver that lets go too late still lets its device go", lets_go_late},
+	{"a driver that does not let go is asked less and less often", asked_less_often},
 	{"a device that the toolstack makes anew is taken at once", made_anew},
 	{"a connection that failed is made again when it is due, and not before", not_before},
 	{"a stop is not kept waiting by the next connection", stopped},

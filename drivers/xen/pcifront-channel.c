@@ -8,7 +8,7 @@
  */
 #include "pcifront-internal.h"
 
-static bool try_turn(void *arg)
+bool xen_front_try_turn(void *arg)
 {
 	struct xen_pcifront *front = arg;
 	unsigned long flags = xen_port_lock(&front->lock);
@@ -22,7 +22,7 @@ static bool try_turn(void *arg)
 /* Who has it gives it back when its operation was answered or its time is over. */
 void xen_front_take_turn(struct xen_pcifront *front)
 {
-	while (!xen_port_wait(try_turn, front, xen_port_clock_ns() + XEN_PCIFRONT_OP_NS))
+	while (!xen_port_wait(xen_front_try_turn, front, xen_port_clock_ns() + XEN_PCIFRONT_OP_NS))
 		;
 }
 
@@ -41,12 +41,17 @@ static void event(void *arg)
 	__atomic_store_n(&front->signalled, 1, __ATOMIC_RELEASE);
 }
 
+/* With the turn: the event of an operation under way is for who waits for its answer. */
 void xen_front_rearm(struct xen_pcifront *front, bool useful)
 {
 	uint32_t had = xen_load(&front->error_due);
 
-	if (!__atomic_exchange_n(&front->signalled, 0, __ATOMIC_ACQ_REL))
+	if (!__atomic_exchange_n(&front->signalled, 0, __ATOMIC_ACQ_REL)) {
+		front->owed |= useful; /* the answer was seen before its event */
 		return;
+	}
+	useful |= front->owed;
+	front->owed = false;
 	if (xen_load(&front->info->flags) & XEN_PCIB_active) {
 		xen_store(&front->error_due, 1);
 		if (!had) /* who is here now may be somebody who waits for an operation */
@@ -69,6 +74,7 @@ static int open_channel(struct xen_pcifront *front, void *page)
 	front->info->flags = XEN_PCIB_AERHANDLER;
 	xen_store(&front->signalled, 0);
 	xen_store(&front->error_due, 0);
+	front->owed = false;
 	rc = xen_evtchn_bind(port, XEN_EVTCHN_LATE_EOI, event, front);
 	if (rc) {
 		xen_evtchn_close(port);

@@ -47,8 +47,10 @@ void xen_front_serve_error(struct xen_pcifront *front)
 
 	if (!info || xen_load(&front->broken))
 		return;
-	if (!xen_load(&front->busy)) /* else who has the turn does it */
+	if (xen_front_try_turn(front)) { /* else who has the turn does it */
 		xen_front_rearm(front, false);
+		xen_front_end_turn(front);
+	}
 	if (!xen_load(&front->error_due) || !xen_bucket_take(&front->errors))
 		return;
 	xen_store(&front->error_due, 0);

@@ -90,6 +90,7 @@ struct xen_pcifront {
 	/* The channel. */
 	struct xen_lock lock; /* of busy */
 	bool busy;	      /* somebody has the turn */
+	bool owed;	      /* an event of an answer is still to come; who has the turn */
 	struct xen_pci_sharedinfo *info;
 	grant_ref_t ref;
 	evtchn_port_t port;
@@ -153,6 +154,7 @@ int xen_front_read_list(struct xen_pcifront *front);
 /* --- pcifront-channel.c -------------------------------------------------------------------- */
 
 void xen_front_take_turn(struct xen_pcifront *front);
+bool xen_front_try_turn(void *front); /* also for a wait */
 void xen_front_end_turn(struct xen_pcifront *front);
 /* With a fresh page. Errors of xen_grant_page(), xen_evtchn_alloc_unbound(), xen_evtchn_bind(). */
 int xen_front_open(struct xen_pcifront *front);
@@ -160,7 +162,7 @@ int xen_front_open(struct xen_pcifront *front);
 void xen_front_break(struct xen_pcifront *front);
 /* Waits for an operation under way. Harmless when closed. */
 void xen_front_close(struct xen_pcifront *front);
-/* The event was seen to; @useful: there was something to it. */
+/* The event, if one came, was seen to; @useful: there was something to it. With the turn. */
 void xen_front_rearm(struct xen_pcifront *front, bool useful);
 
 /* --- pcifront-op.c ------------------------------------------------------------------------- */

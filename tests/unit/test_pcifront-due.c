@@ -236,11 +236,49 @@ static void asked_less_often(void)
 	end();
 }
 
+/* --- events -------------------------------------------------------------------------------- */
+
+/* The answer is seen on the page before its event comes, as with several CPUs. */
+static void answer_without_event(struct model_pciback_lie *lie)
+{
+	struct xen_pci_sharedinfo *page = model_pciback_page();
+
+	if (!lie->op)
+		return;
+	lie->skip = true;
+	page->op.err = lie->op->err;
+	page->op.value = lie->op->value;
+	__atomic_fetch_and(&page->flags, ~(uint32_t)XEN_PCIF_active, __ATOMIC_SEQ_CST);
+}
+
+static void event_behind_its_answer(void)
+{
+	bench();
+	connected(&edu_at, 1);
+	model_pciback_lie(answer_without_event);
+	for (unsigned int i = 0; i < 10; i++) {
+		ck_assert_uint_eq(xen_pci_read(device_of(edu_at), 0, 4), 0x11e81234);
+		ck_assert(!xen_pcifront_pending(t.front, NULL));
+		model_pciback_notify();
+		ck_assert(xen_pcifront_pending(t.front, NULL));
+		xen_pcifront_work(t.front);
+	}
+	/* It is one event for one answer: more are nothing, and come when they are let. */
+	model_pciback_notify();
+	ck_assert(xen_pcifront_pending(t.front, NULL));
+	xen_pcifront_work(t.front);
+	model_pciback_notify();
+	ck_assert(!xen_pcifront_pending(t.front, NULL));
+	model_pciback_lie(NULL);
+	end();
+}
+
 static const struct unit_case cases[] = {
 	{"a backend that is closed or serves another at the start is offered anew", found_useless},
 	{"a backend that was closed at the start is taken when it comes", found_closed_and_back},
 	{"a driver that lets go too late still lets its device go", lets_go_late},
 	{"a driver that does not let go is asked less and less often", asked_less_often},
+	{"an event that comes behind its answer is none too many", event_behind_its_answer},
 	{"a device that the toolstack makes anew is taken at once", made_anew},
 	{"a connection that failed is made again when it is due, and not before", not_before},
 	{"a stop is not kept waiting by the next connection", stopped},

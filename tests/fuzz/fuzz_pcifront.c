@@ -129,6 +129,15 @@ static void messages(void)
 			FUZZ_CHECK(!w.held[i] || !w.held[j] || w.pirq[i].pirq != w.pirq[j].pirq);
 }
 
+/* A channel with an operation that was not answered in time is used no more: of each there is one
+ * at most. */
+static void watch_channel(struct model_lie_call *call)
+{
+	if (call->done && !call->rc && call->kind == MODEL_EVENT_CHANNEL_OP &&
+	    call->cmd == EVTCHNOP_alloc_unbound)
+		w.timeouts = xen_pcifront_stats(w.front).timeouts;
+}
+
 static void check(void)
 {
 	struct xen_pcifront_stats stats = xen_pcifront_stats(w.front);
@@ -142,6 +151,7 @@ static void check(void)
 	FUZZ_CHECK(nr == stats.nr_devs && nr == w.added - w.removed);
 	FUZZ_CHECK(stats.added == w.added && stats.removed == w.removed);
 	FUZZ_CHECK(nr <= XEN_PCIFRONT_MAX_DEVS);
+	FUZZ_CHECK(stats.timeouts - w.timeouts <= 1);
 }
 
 static void work(void)
@@ -289,6 +299,7 @@ static void begin(unsigned int first)
 	model_on_wait(hostile_waiting, NULL);
 	w.front = xen_pcifront_start(0, &ops, NULL, &err);
 	FUZZ_CHECK(w.front);
+	model_lie(watch_channel);
 	if (!(first & 128))
 		return;
 	/* Connected from the start: what most inputs would take long to find. */

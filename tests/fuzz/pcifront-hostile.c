@@ -45,6 +45,17 @@ void hostile_waiting(void *arg)
 	model_clock_advance(250 * MS);
 }
 
+/* A PIRQ that is none, or another's. */
+static uint32_t wrong_pirq(unsigned int bytes)
+{
+	unsigned int which = fuzz_byte(w.in);
+	const struct xen_pirq *other = &w.pirq[which % MAX_PIRQS];
+
+	if (which & 0x80)
+		return (uint32_t)fuzz_number(w.in, bytes);
+	return w.held[which % MAX_PIRQS] ? (uint32_t)other->pirq : which & 0x40 ? 30 : 31;
+}
+
 void hostile_lie(struct model_pciback_lie *l)
 {
 	unsigned int what;
@@ -69,9 +80,9 @@ void hostile_lie(struct model_pciback_lie *l)
 	if (what & 1)
 		l->op->err = (int32_t)fuzz_number(w.in, what & 2 ? 4 : 1);
 	if (what & 4)
-		l->op->value = (uint32_t)fuzz_number(w.in, 4);
+		l->op->value = wrong_pirq(4);
 	for (unsigned int i = 0; what & 8 && i < 4; i++)
-		l->op->msix_entries[i].vector = (uint16_t)fuzz_number(w.in, 2);
+		l->op->msix_entries[i].vector = (uint16_t)wrong_pirq(2);
 }
 
 /* A node of the backend's, or rubbish in its place. Not through the backend: as who owns it may. */

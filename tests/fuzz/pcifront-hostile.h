@@ -27,6 +27,7 @@ struct front_world {
 	struct fuzz_input *in;
 	struct xen_pcifront *front;
 	uint64_t added, removed;
+	uint64_t timeouts; /* when the channel was opened */
 	bool busy;
 	unsigned int lies;  /* answers that are changed */
 	unsigned int flips; /* steps of waiting in which the page is written */

@@ -218,12 +218,22 @@ static int enable_msi(struct back_device *d, struct xen_pci_op *op, unsigned int
 	return 0;
 }
 
+/* Linux's PCI layer wants each entry once. */
+static bool doubled(const struct xen_pci_op *op, unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++)
+		for (unsigned int j = 0; j < i; j++)
+			if (op->msix_entries[i].entry == op->msix_entries[j].entry)
+				return true;
+	return false;
+}
+
 static int enable_msix(struct back_device *d, struct xen_pci_op *op)
 {
 	uint8_t *raw = model_pci_raw(d->real);
 	unsigned int nr = op->value;
 
-	if (nr > SH_INFO_MAX_VEC)
+	if (nr > SH_INFO_MAX_VEC || doubled(op, nr))
 		return L_EINVAL;
 	if (d->messages == BACK_MSIX)
 		return L_EALREADY;

@@ -70,6 +70,21 @@ static void line_behind_msi(void)
 	expect_same(before, "MSI, forced", 0);
 }
 
+/* Somebody else's MSI is nothing that this domain has. */
+static void not_involved(void)
+{
+	char *before;
+
+	world_make();
+	world_add_messages(world_device("0000:00:06.0"));
+	world_device("0000:00:06.0")->msi_stays = true;
+	before = world_dump();
+	expect(EXIT_DONE, "detach 1 00:06.0");
+	expect_said("domain 1 does not have it");
+	ck_assert_ptr_null(strstr(world_output, "interrupt line"));
+	expect_same(before, "other's", 0);
+}
+
 /* The device's word does not count: one that says for ever that MSI is on hides nothing. */
 static void device_lies(void)
 {
@@ -206,6 +221,7 @@ static void dies_meanwhile(void)
 
 static const struct unit_case cases[] = {
 	{"the line of a device that xl attached goes, though MSI hid it", line_behind_msi},
+	{"the line of a device that the domain does not have is not looked for", not_involved},
 	{"a device that claims to use MSI hides no line", device_lies},
 	{"a line that stays hidden is named as left over", line_stays_hidden},
 	{"a detach with a hidden line is finished, whatever failed of it", line_each_call},

@@ -13,6 +13,13 @@
 #include "base/memory.h"
 #include "plan.h"
 
+/* Something of it is the domain's, or may be. */
+static bool is_involved(const struct situation *situation, const struct plan_device *planned)
+{
+	return planned->was_recorded || planned->noted ||
+	       backend_find(&situation->backend, planned->bdf) >= 0;
+}
+
 static bool add_one(const struct situation *situation, struct bdf bdf, struct plan *plan,
 		    struct report *report)
 {
@@ -52,15 +59,15 @@ static bool add_one(const struct situation *situation, struct bdf bdf, struct pl
 			     BDF_STR(bdf));
 		return false;
 	}
-	planned->line_hidden =
-		device && device->line_hidden && !grants_line(&planned->record.grants);
+	planned->noted = holder.owner == NOTED_DOMAIN && holder.domain == situation->domain;
+	planned->moved = holder.owner == NOTED_DOMAIN && !planned->noted && holder.alive;
+	planned->line_hidden = device && device->line_hidden && is_involved(situation, planned) &&
+			       !grants_line(&planned->record.grants);
 	if (planned->line_hidden)
 		report_note(report, "line-hidden",
 			    "%s: its interrupt line is not to be seen yet|the guest uses MSI|it is "
 			    "taken back when the guest has given the device up",
 			    BDF_STR(bdf));
-	planned->noted = holder.owner == NOTED_DOMAIN && holder.domain == situation->domain;
-	planned->moved = holder.owner == NOTED_DOMAIN && !planned->noted && holder.alive;
 	return true;
 }
 
@@ -71,13 +78,6 @@ static void see_permissive(const struct situation *situation, struct plan_device
 
 	if (at >= 0 && situation->backend.function[at].permissive)
 		planned->record.permissive = true;
-}
-
-/* Something of it is the domain's, or may be. */
-static bool is_involved(const struct situation *situation, const struct plan_device *planned)
-{
-	return planned->was_recorded || planned->noted ||
-	       backend_find(&situation->backend, planned->bdf) >= 0;
 }
 
 /* Another domain has it: then it is not this domain's to give up, unless a part of it is. */

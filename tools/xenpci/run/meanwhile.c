@@ -4,8 +4,10 @@
  * waiting for long: by then the device may be another domain's or dom0's, and this domain may have
  * got other devices. Nothing here changes anything.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 #include "domain/situation.h"
 #include "run.h"
 
@@ -34,6 +36,7 @@ enum exit_status run_still_held(struct run *run, const struct step *step, bool *
 	const struct plan_device *planned = &run->plan->device[step->device];
 	struct hv_domain info;
 	uint32_t domain;
+	int err;
 
 	*held = false;
 	switch (owner_read(run->context->store, 0, planned->bdf, &domain)) {
@@ -43,8 +46,16 @@ enum exit_status run_still_held(struct run *run, const struct step *step, bool *
 				    "no sense|xenstore-rm it, then xenpci detach again",
 				    BDF_STR(planned->bdf));
 	case NOTED_DOMAIN:
-		if (domain == run->plan->domain || hv_domain(run->context->hv, domain, &info))
+		if (domain == run->plan->domain)
 			break;
+		err = hv_domain(run->context->hv, domain, &info);
+		if (err == -ESRCH)
+			break;
+		if (err)
+			return report_error(&run->context->report, EXIT_LEFTOVER, "no-xen",
+					    "%s: who has it cannot be told|asking about domain "
+					    "%" PRIu32 ": %s|",
+					    BDF_STR(planned->bdf), domain, strerror(-err));
 		report_note(&run->context->report, "moved",
 			    "%s is left alone|domain %" PRIu32 " has it now|",
 			    BDF_STR(planned->bdf), domain);

@@ -80,8 +80,8 @@ def store(host):
     return {line for line in lines if not line.endswith(' = ""')}
 
 
-def cycles(host, number, attach, detach, works, **config):
-    """Attach and detach two devices by turns; the guest judges what it holds."""
+def cycles(host, number, attach, detach, works, seen=None, **config):
+    """Attach and detach two devices by turns; the guest judges what it holds, and seen(device)."""
     devices = [EDU_AT, host.disks["src"]]
     before = store(host)
     host.start("one", **CONFIG, **config,
@@ -92,6 +92,8 @@ def cycles(host, number, attach, detach, works, **config):
         device = devices[cycle % 2]
         host.do(f"{attach} {device}")
         host.wait("one", rf"^domu: \S+ \w+ works, {works}", since=since)
+        if seen:
+            seen(device)
         since = len(host.guests["one"])
         host.do(f"{detach} {device}")
         host.wait("one", r"^domu: \S+ \w+ gone after", since=since)

@@ -67,6 +67,14 @@ def kill_attach_vtd(host):
     kill_attach(host)
 
 
+@scenario("xenpci-kill-attach-amd", "xenpci attach killed at each step, AMD-Vi", iommu="amd",
+          qemu=E1000E, files={**LINUX, **KILLER})
+def kill_attach_amd(host):
+    host.do(f"xl pci-assignable-add {CARD}")
+    start_peer(host, passthrough="enabled")
+    kill_attach(host)
+
+
 @scenario("xenpci-kill-detach", "xenpci detach killed at each step, VT-d", iommu="vtd",
           qemu=E1000E, files={**LINUX, **KILLER})
 def kill_detach(host):

@@ -83,165 +83,165 @@ static void grants_of_one(void)
 
 /* ---- every call, in turn ---- */
 
-static void fail_each_attach(void)
+/* Something happens at this call; before is how the host was. Was there such a call? */
+typedef bool trial_fn(const struct setting *setting, unsigned long call, char *before);
+
+static void each_call(trial_fn *trial)
 {
 	const struct setting *setting;
-	enum exit_status status;
 	unsigned long call;
-	char *before;
+	bool reached;
 
 	for (setting = settings; setting < settings + SETTINGS; setting++)
-		for (call = 1;; call++) {
-			make(setting);
-			before = world_dump();
-			world.fail_at = call;
-			status = world_run(setting->attach);
-			if (world.calls < call) {
-				free(before);
-				break;
-			}
+		for (call = 1, reached = true; reached; call++) {
 			ck_assert_uint_lt(call, CALLS_MAX);
-			if (!status) /* the attach did without what it asked for */
-				expect(EXIT_DONE, setting->detach);
-			else
-				ck_assert_msg(status != EXIT_LEFTOVER, "%s, call %lu: %s",
-					      setting->name, call, world_output);
-			expect_same(before, setting->name, call);
+			make(setting);
+			reached = trial(setting, call, world_dump());
 		}
+}
+
+static void attach_first(const struct setting *setting)
+{
+	expect(EXIT_DONE, setting->attach);
+	world.calls = 0;
+}
+
+/* The command line; what was to happen does not happen again. */
+static bool run_to(const char *line, unsigned long call, enum exit_status *status)
+{
+	unsigned long calls;
+
+	*status = world_run(line);
+	calls = world.calls;
+	world.fail_at = 0;
+	world.dead_from = 0;
+	world.interrupt_at = 0;
+	world.interrupted = false;
+	return calls >= call;
+}
+
+static bool fail_attach(const struct setting *setting, unsigned long call, char *before)
+{
+	enum exit_status status;
+	bool reached;
+
+	world.fail_at = call;
+	reached = run_to(setting->attach, call, &status);
+	if (!status) /* the attach did without what it asked for */
+		expect(EXIT_DONE, setting->detach);
+	else
+		ck_assert_msg(status != EXIT_LEFTOVER, "%s, call %lu: %s", setting->name, call,
+			      world_output);
+	expect_same(before, setting->name, call);
+	return reached;
+}
+
+static void fail_each_attach(void)
+{
+	each_call(fail_attach);
+}
+
+static bool interrupt_attach(const struct setting *setting, unsigned long call, char *before)
+{
+	enum exit_status status;
+	bool reached;
+
+	world.interrupt_at = call;
+	reached = run_to(setting->attach, call, &status);
+	if (!status)
+		expect(EXIT_DONE, setting->detach);
+	else
+		ck_assert_int_eq(status, EXIT_INTERRUPTED);
+	expect_same(before, setting->name, call);
+	return reached;
 }
 
 static void interrupt_each_attach(void)
 {
-	const struct setting *setting;
-	enum exit_status status;
-	unsigned long call;
-	char *before;
-
-	for (setting = settings; setting < settings + SETTINGS; setting++)
-		for (call = 1;; call++) {
-			make(setting);
-			before = world_dump();
-			world.interrupt_at = call;
-			status = world_run(setting->attach);
-			world.interrupted = false;
-			if (world.calls < call) {
-				free(before);
-				break;
-			}
-			if (!status)
-				expect(EXIT_DONE, setting->detach);
-			else
-				ck_assert_int_eq(status, EXIT_INTERRUPTED);
-			expect_same(before, setting->name, call);
-		}
+	each_call(interrupt_attach);
 }
 
 /* Dead from one call on: what follows has no effect. Then somebody cleans up. */
+static bool kill_attach(const struct setting *setting, unsigned long call, char *before)
+{
+	enum exit_status status;
+	bool reached;
+
+	world.dead_from = call;
+	reached = run_to(setting->attach, call, &status);
+	expect(EXIT_DONE, setting->detach);
+	expect_same(before, setting->name, call);
+	return reached;
+}
+
 static void kill_each_attach(void)
 {
-	const struct setting *setting;
-	unsigned long call, calls;
-	char *before;
+	each_call(kill_attach);
+}
 
-	for (setting = settings; setting < settings + SETTINGS; setting++)
-		for (call = 1;; call++) {
-			make(setting);
-			before = world_dump();
-			world.dead_from = call;
-			world_run(setting->attach);
-			calls = world.calls;
-			world.dead_from = 0;
-			expect(EXIT_DONE, setting->detach);
-			expect_same(before, setting->name, call);
-			if (calls < call)
-				break;
-			ck_assert_uint_lt(call, CALLS_MAX);
-		}
+static bool kill_detach(const struct setting *setting, unsigned long call, char *before)
+{
+	enum exit_status status;
+	bool reached;
+
+	attach_first(setting);
+	world.dead_from = call;
+	reached = run_to(setting->detach, call, &status);
+	expect(EXIT_DONE, setting->detach);
+	expect_same(before, setting->name, call);
+	return reached;
 }
 
 static void kill_each_detach(void)
 {
-	const struct setting *setting;
-	unsigned long call, calls;
-	char *before;
-
-	for (setting = settings; setting < settings + SETTINGS; setting++)
-		for (call = 1;; call++) {
-			make(setting);
-			before = world_dump();
-			expect(EXIT_DONE, setting->attach);
-			world.calls = 0;
-			world.dead_from = call;
-			world_run(setting->detach);
-			calls = world.calls;
-			world.dead_from = 0;
-			expect(EXIT_DONE, setting->detach);
-			expect_same(before, setting->name, call);
-			if (calls < call)
-				break;
-			ck_assert_uint_lt(call, CALLS_MAX);
-		}
+	each_call(kill_detach);
 }
 
 /* Either it is as if detach had not been called, or it can be finished. */
+static bool fail_detach(const struct setting *setting, unsigned long call, char *before)
+{
+	enum exit_status status;
+	char *attached, *now;
+	bool reached;
+
+	attach_first(setting);
+	attached = world_dump();
+	world.fail_at = call;
+	reached = run_to(setting->detach, call, &status);
+	now = world_dump();
+	if (status && status != EXIT_LEFTOVER)
+		ck_assert_msg(!strcmp(attached, now), "%s, call %lu: %s\nwas:\n%s\nis:\n%s",
+			      setting->name, call, world_output, attached, now);
+	if (status)
+		expect(EXIT_DONE, setting->detach);
+	expect_same(before, setting->name, call);
+	free(attached);
+	free(now);
+	return reached;
+}
+
 static void fail_each_detach(void)
 {
-	const struct setting *setting;
-	enum exit_status status;
-	unsigned long call, calls;
-	char *before, *attached, *now;
+	each_call(fail_detach);
+}
 
-	for (setting = settings; setting < settings + SETTINGS; setting++)
-		for (call = 1;; call++) {
-			make(setting);
-			before = world_dump();
-			expect(EXIT_DONE, setting->attach);
-			attached = world_dump();
-			world.calls = 0;
-			world.fail_at = call;
-			status = world_run(setting->detach);
-			calls = world.calls;
-			world.fail_at = 0;
-			now = world_dump();
-			if (status && status != EXIT_LEFTOVER)
-				ck_assert_msg(!strcmp(attached, now),
-					      "%s, call %lu: %s\nwas:\n%s"
-					      "\nis:\n%s",
-					      setting->name, call, world_output, attached, now);
-			if (status)
-				expect(EXIT_DONE, setting->detach);
-			expect_same(before, setting->name, call);
-			free(attached);
-			free(now);
-			if (calls < call)
-				break;
-			ck_assert_uint_lt(call, CALLS_MAX);
-		}
+static bool interrupt_detach(const struct setting *setting, unsigned long call, char *before)
+{
+	enum exit_status status;
+	bool reached;
+
+	attach_first(setting);
+	world.interrupt_at = call;
+	reached = run_to(setting->detach, call, &status);
+	if (status)
+		expect(EXIT_DONE, setting->detach);
+	expect_same(before, setting->name, call);
+	return reached;
 }
 
 static void interrupt_each_detach(void)
 {
-	const struct setting *setting;
-	enum exit_status status;
-	unsigned long call, calls;
-	char *before;
-
-	for (setting = settings; setting < settings + SETTINGS; setting++)
-		for (call = 1;; call++) {
-			make(setting);
-			before = world_dump();
-			expect(EXIT_DONE, setting->attach);
-			world.calls = 0;
-			world.interrupt_at = call;
-			status = world_run(setting->detach);
-			calls = world.calls;
-			world.interrupted = false;
-			if (status)
-				expect(EXIT_DONE, setting->detach);
-			expect_same(before, setting->name, call);
-			if (calls < call)
-				break;
-		}
+	each_call(interrupt_detach);
 }
 
 /* Where in the log of what had an effect; the last such line. */

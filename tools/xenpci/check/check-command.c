@@ -101,17 +101,6 @@ static void print_findings(const struct report *report, FILE *out)
 		}
 }
 
-/* The first error's. */
-static enum exit_status worst(const struct report *report)
-{
-	size_t i;
-
-	for (i = 0; i < report->count; i++)
-		if (report->findings[i].severity == SEVERITY_ERROR)
-			return report->findings[i].exit;
-	return EXIT_DONE;
-}
-
 static void show(struct context *context, const struct request *request, const struct facts *facts,
 		 const struct report *found)
 {
@@ -168,7 +157,7 @@ static enum exit_status look(struct context *context, const struct request *requ
 		check_all(facts, &found);
 		show(context, request, facts, &found);
 		if (!strcmp(request->command, "check"))
-			status = worst(&found);
+			status = report_status(&found, 0);
 	}
 	report_clear(&found);
 	free(facts);

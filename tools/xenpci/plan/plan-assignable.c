@@ -22,10 +22,9 @@ const char *assignable_driver(const char *driver_path)
 	return name;
 }
 
-static void begin(struct plan *plan)
-{
-	*plan = (struct plan){.domain_name = text_copy("")};
-}
+/* One device's steps, or why there are none. */
+typedef void plan_one_fn(const struct situation *situation, const struct assignable *known,
+			 struct assignable_wish wish, struct plan *plan, struct report *report);
 
 static struct plan_device *add_device(struct plan *plan, const struct device *device,
 				      const struct assignable *known, bool force,
@@ -188,7 +187,7 @@ static void add_remove_steps(const struct situation *situation, const struct dev
 }
 
 static void remove_one(const struct situation *situation, const struct assignable *known,
-		       struct plan *plan, struct report *report)
+		       struct assignable_wish wish, struct plan *plan, struct report *report)
 {
 	const struct device *device = find(situation, known->bdf, report);
 	const char *driver = assignable_driver(known->driver_path);
@@ -216,13 +215,18 @@ static void remove_one(const struct situation *situation, const struct assignabl
 
 /* ---- both ---- */
 
-static enum exit_status end(struct plan *plan, const struct report *report, size_t from)
+static enum exit_status plan_all(const struct situation *situation,
+				 const struct assignable *assignable, size_t count,
+				 struct assignable_wish wish, struct plan *plan,
+				 struct report *report, plan_one_fn *plan_one)
 {
+	size_t i, from = report->count;
+
+	*plan = (struct plan){.domain_name = text_copy("")};
+	for (i = 0; i < count; i++)
+		plan_one(situation, &assignable[i], wish, plan, report);
 	plan->no_return = plan->steps;
-	for (; from < report->count; from++)
-		if (report->findings[from].severity == SEVERITY_ERROR)
-			return report->findings[from].exit;
-	return EXIT_DONE;
+	return report_status(report, from);
 }
 
 enum exit_status plan_assignable_add(const struct situation *situation,
@@ -230,12 +234,7 @@ enum exit_status plan_assignable_add(const struct situation *situation,
 				     struct assignable_wish wish, struct plan *plan,
 				     struct report *report)
 {
-	size_t i, from = report->count;
-
-	begin(plan);
-	for (i = 0; i < count; i++)
-		add_one(situation, &assignable[i], wish, plan, report);
-	return end(plan, report, from);
+	return plan_all(situation, assignable, count, wish, plan, report, add_one);
 }
 
 enum exit_status plan_assignable_remove(const struct situation *situation,
@@ -243,10 +242,5 @@ enum exit_status plan_assignable_remove(const struct situation *situation,
 					struct assignable_wish wish, struct plan *plan,
 					struct report *report)
 {
-	size_t i, from = report->count;
-
-	begin(plan);
-	for (i = 0; i < count; i++)
-		remove_one(situation, &assignable[i], plan, report);
-	return end(plan, report, from);
+	return plan_all(situation, assignable, count, wish, plan, report, remove_one);
 }

@@ -9,10 +9,14 @@ MUTATE = PYTHONDONTWRITEBYTECODE=1 nice tests/mutate/mutate.py --host=$(O)/host 
 	--cflags='$(BASE_CFLAGS) $(CFLAGS) -Itests' --asan-flags='$(SAN_asan)' \
 	--libs="$$(pkg-config --libs check) -lpthread"
 
+# The test programs that are needed: for one file those that targets names.
+MUTATE_UNITS = $(if $(F),$(shell sed -n 's|^$(F) :: \([^:]*\).*|\1|p' tests/mutate/targets),$(UNITS))
+
 .PHONY: mutate
 mutate: ## do the tests notice a check deleted or flipped? F=file, N=max
-	$(Q)$(MAKE) SAN= $(UNITS:%=$(O)/host/test_%)
-	$(Q)$(MAKE) SAN=asan $(UNITS:%=$(O)/host-asan/test_%)
+	$(if $(strip $(MUTATE_UNITS)),,$(error F=$(F) is not in tests/mutate/targets))
+	$(Q)$(MAKE) SAN= $(MUTATE_UNITS:%=$(O)/host/test_%)
+	$(Q)$(MAKE) SAN=asan $(MUTATE_UNITS:%=$(O)/host-asan/test_%)
 	$(Q)$(MUTATE) --number=$(or $(N),$(if $(F)$(AGAIN),0,60)) $(F:%=--file=%) $(SEED:%=--seed=%) \
 		$(AGAIN:%=--again=%) $(if $(filter 1,$(V)),--verbose)
 

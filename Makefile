@@ -33,6 +33,7 @@ LIB_SRC := \
 	arch/x86/xen/p2m.c \
 	arch/x86/xen/p2m-publish.c \
 	arch/x86/xen/mmu.c \
+	arch/x86/xen/ptable.c \
 	arch/x86/xen/contiguous.c \
 	arch/x86/xen/e820.c \
 	arch/x86/xen/setup.c \

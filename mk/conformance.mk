@@ -2,8 +2,8 @@
 # Conformance: the same hypercalls on the model and on real Xen, compared line by line.
 
 CONF_SRC := $(addprefix tests/conformance/,conf.c reservation.c maps.c exchange.c \
-	exchange-orders.c va-mapping.c mmu-update.c mmuext.c page-levels.c multicall.c event.c \
-	event-bind.c grant.c grant-map.c pirq.c pci.c misc.c)
+	exchange-orders.c va-mapping.c mmu-update.c mmuext.c page-levels.c tables.c multicall.c \
+	event.c event-bind.c grant.c grant-map.c pirq.c pci.c misc.c)
 CONF_HOSTED_SRC := tests/conformance/hosted.c
 
 # The rows of its tables name only the fields that matter.

@@ -6,8 +6,8 @@
 
 # A line an area.
 UNITS := ranges ranges-beside liar liar-balloon format pages console-ring guest-drivers
-UNITS += p2m m2p p2m-publish mmu contiguous contiguous-refused e820 setup setup-refused
-UNITS += balloon balloon-spare
+UNITS += p2m m2p p2m-publish mmu ptable ptable-refused contiguous contiguous-refused
+UNITS += e820 setup setup-refused balloon balloon-spare
 UNITS += swiotlb swiotlb-areas swiotlb-data swiotlb-misuse swiotlb-sync swiotlb-full swiotlb-grow
 UNITS += swiotlb-find swiotlb-segment swiotlb-trim
 UNITS += coherent coherent-trim dma dma-backend dma-device dma-limits dma-sg dma-debug
@@ -26,7 +26,7 @@ XENPCI_UNITS := xenpci-text xenpci-p2m xenpci-space xenpci-map xenpci-check xenp
 MODEL_SRC := $(addprefix tests/model/,argument.c breach.c buddy.c check.c device.c dma.c domain.c \
 	edu.c event.c event_abi.c evtchn_op.c exchange.c frames.c grant.c grant_copy.c grant_map.c \
 	hypercall.c lock.c log.c machine.c memory_op.c misc.c mmu.c mmu_op.c nvme.c nvme_command.c object.c pci.c \
-	pgtable.c physdev.c physdev_pci.c port.c shared.c trap.c xenstore.c xs_command.c \
+	pgtable.c physdev.c physdev_pci.c port.c shared.c tables.c trap.c xenstore.c xs_command.c \
 	xs_ring.c xs_transaction.c xs_tree.c xs_watch.c) $(FRONT_MODEL_SRC)
 
 $(HOST)/libhosted.a: $(call host_obj,$(LIB_SRC) $(MODEL_SRC))

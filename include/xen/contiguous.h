@@ -8,9 +8,11 @@
  * naturally aligned in machine space.
  *
  * Around the exchange the kernel mapping of every page is zapped, in one batch with one TLB flush,
- * and restored afterwards; the P2M follows. The caller owns the pages and nobody else touches them
- * meanwhile. No page may be a page table, pinned, granted or mapped elsewhere: Xen refuses those
- * (-XEN_EINVAL or -XEN_EBUSY), which is logged, and nothing changes.
+ * and restored afterwards; the P2M follows. Regions of order 9 to 11 at PFNs that are multiples of
+ * 512 are zapped and restored by whole page tables where the port shows them (xen_port_l2_entry()).
+ * The caller owns the pages and nobody else touches them meanwhile. No page may be a page table,
+ * pinned, granted or mapped elsewhere: Xen refuses those (-XEN_EINVAL or -XEN_EBUSY), which is
+ * logged, and nothing changes.
  *
  * Whatever happens no frame is lost and P2M and M2P stay bijective over the region. The one state
  * that cannot be hidden is a region whose kernel mapping Xen refuses to restore; the library
@@ -21,7 +23,8 @@
  * devices, 18 in the control domain. Above either limit -XEN_EPERM. XEN_CONTIGUOUS_MAX_ORDER is
  * what every domain may have by default, and the most that the library itself asks for.
  *
- * Context: any; a region of order 9 costs some 1,500 PTE updates, so think twice in an interrupt.
+ * Context: any; a region of order 9 keeps Xen busy with thousands of updates of entries and frames,
+ * so think twice in an interrupt.
  * Scratch memory of 24 to 32 bytes a page comes from the port for the length of the call: up to
  * 64 KiB, more only for a region above order 11.
  */

@@ -48,6 +48,19 @@ pfn_t xen_port_virt_to_pfn(const void *va);
 void *xen_port_pfn_to_virt(pfn_t pfn);
 
 /*
+ * The level-2 page-table entry that the 2 MiB of kernel addresses around @va hang from. NULL: not
+ * told; always right, and costs time only.
+ *
+ * Where it holds all of these pages the library may take the last-level table out of that entry,
+ * write to it and put it back: it clears the entry and restores it by mmu_update, and maps the
+ * table's page with XEN_PTE_KERNEL and then read-only again. So entry and table lie in RAM as
+ * above, except that their one mapping is read-only; nobody else changes them meanwhile, and who
+ * walks the page tables finds those pages unmapped. A table that is pinned or hooked twice Xen
+ * does not let go: its pages are then mapped one by one.
+ */
+const uint64_t *xen_port_l2_entry(const void *va);
+
+/*
  * @nr pages of kernel address space with page tables present down to the last level and no page
  * mapped, for MMIO. NULL when there is no room. May sleep.
  */

@@ -25,7 +25,7 @@
  * FROM_DEVICE (the CPU only reads such a buffer). A sync touches nothing outside its mapping.
  *
  * Context: any, atomic included. Growth happens in the caller's context and costs one
- * XENMEM_exchange and the remapping of a segment (2 MiB: about 1,500 PTE updates).
+ * XENMEM_exchange and the remapping of a segment (2 MiB: 512 frames and their PTEs).
  */
 #ifndef XENDMA_XEN_SWIOTLB_H
 #define XENDMA_XEN_SWIOTLB_H

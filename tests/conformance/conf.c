@@ -154,6 +154,7 @@ static const struct {
 	{"mmu-update", conf_mmu_update},
 	{"mmuext", conf_mmuext},
 	{"page-levels", conf_page_levels},
+	{"tables", conf_tables},
 	{"multicall", conf_multicall},
 	{"event", conf_event},
 	{"event-bind", conf_event_bind},

@@ -47,6 +47,7 @@ void conf_va_mapping(void);
 void conf_mmu_update(void);
 void conf_mmuext(void);
 void conf_page_levels(void);
+void conf_tables(void);
 void conf_multicall(void);
 void conf_event(void);
 void conf_event_bind(void);

@@ -64,6 +64,7 @@ static bool start(bool domu, bool devices)
 		.max_pages = 16384 + 256,
 		.paddr_bits = 40,
 		.domu = domu,
+		.tables = true,
 	};
 	unsigned int found;
 	size_t i;

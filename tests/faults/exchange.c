@@ -14,6 +14,7 @@
 
 /* The smaller a domain the sooner it starts. */
 static const struct model_params small = {.nr_pages = 256}, medium = {.nr_pages = 1536};
+static const struct model_params by_table = {.nr_pages = 2048, .tables = true};
 static pfn_t region[MAX_REGIONS];
 static unsigned int nr, order, done;
 static bool destroyed[MAX_REGIONS];
@@ -77,6 +78,11 @@ static void prepare_small(void)
 static void prepare_large(void)
 {
 	take(1, 9);
+}
+
+static void prepare_tables(void)
+{
+	take(2, 9);
 }
 
 /* More than one exchange. */
@@ -184,7 +190,7 @@ static void undo_scattered(void)
 	sign();
 }
 
-#define PANICS .panics = {"contiguous: Xen does not map"}
+#define PANICS .panics = {"contiguous: Xen does not map", "contiguous: Xen does not take the page"}
 #define CREATE(title, machine, before)                                                             \
 	SCENARIO(title, machine, before, create, undo_create, give), PANICS
 #define DESTROY(title, machine, before, back, after)                                               \
@@ -195,8 +201,11 @@ const struct scenario exchange_scenarios[] = {
 	{CREATE("create-64k", &small, prepare_small)},
 	{CREATE("create-2m", &medium, prepare_large), .slow = true},
 	{CREATE("create-10m", NULL, prepare_groups), .slow = true},
+	{CREATE("create-tables", &by_table, prepare_tables), .slow = true},
 	{DESTROY("destroy-64k", &small, prepare_low, undo_destroy, give_back)},
 	{DESTROY("destroy-2m", &medium, prepare_low_large, undo_destroy, give_back), .slow = true},
+	{DESTROY("destroy-table", &by_table, prepare_low_large, undo_destroy, give_back),
+	 .slow = true},
 	{DESTROY("destroy-pages", &small, prepare_scattered, undo_scattered, give)},
 	{0},
 };

@@ -71,7 +71,7 @@ else
 fi
 
 declared=$("${CC:-gcc}" -E -P -Iinclude -x c include/xen/port.h |
-	grep -oE '\bxen_port_[a-z_]+\(' | tr -d '(' | sort -u)
+	grep -oE '\bxen_port_[a-z0-9_]+\(' | tr -d '(' | sort -u)
 if blocks docs/porting.md | compile porting &&
 	[ "$(nm -g --defined-only "$stage/porting.o" | awk '{ print $3 }' | grep ^xen_ |
 		sort)" = "$declared" ]

@@ -29,6 +29,7 @@ void model_start(const struct model_params *params)
 	machine_start();
 	domain_start();
 	port_start();
+	tables_start();
 	event_start();
 	physdev_start();
 	if (model.params.no_setup)
@@ -68,7 +69,7 @@ static bool check_page(uint64_t pfn, uint64_t mfn)
 		return fault("the M2P disagrees with the P2M", pfn, mfn);
 	if (!(pte & XEN_PTE_PRESENT) || (pte & XEN_PTE_FRAME_MASK) >> XEN_PAGE_SHIFT != mfn)
 		return fault("the kernel does not map the page where it should", pfn, mfn);
-	if (frame->refs - frame->pinned - frame->grants != 1)
+	if (frame->refs - frame->pinned - frame->grants - frame->tables != 1)
 		return fault("the frame has other references", pfn, mfn);
 	return true;
 }

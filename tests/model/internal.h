@@ -52,7 +52,8 @@ struct frame {
 	uint16_t types;	 /* uses as @type: writable mappings, entries of a higher table, ... */
 	uint16_t refs;	 /* mappings and other references, without the owner's own */
 	uint16_t grants; /* of these, mappings of grants */
-	uint16_t dma;	 /* and of these, what devices of the first domain may reach */
+	uint16_t tables; /* of refs, entries of page tables of the level above */
+	uint16_t dma;	 /* of grants, what devices of the first domain may reach */
 };
 
 struct model {
@@ -93,6 +94,8 @@ struct model {
 	uint64_t nr_stale;
 	uint32_t *stale_list; /* pages that became stale since the last flush of all */
 	uint64_t nr_listed;
+	uint64_t nr_tables; /* of the direct map's last level that are frames */
+	uint64_t *l2_pfn;   /* of the table above for each GiB */
 	int mmio_fd;
 	uint64_t *mmio; /* MFN of each page of mmio_fd */
 	unsigned int nr_mmio;
@@ -173,6 +176,14 @@ int pgtable_update(uint64_t ptr, uint64_t val, bool preserve_ad);
 int pgtable_validate(uint64_t mfn, enum frame_type type);
 void pgtable_devalidate(uint64_t mfn, enum frame_type type);
 
+/* tables.c: the direct map's own. */
+void tables_start(void);
+bool tables_cover(uint64_t page);
+/* The word of the last-level table that maps @page, which is covered; NULL: the table is out. */
+uint64_t *tables_word(uint64_t page);
+/* An entry of frame @mfn, a table, is another one now. */
+void tables_changed(uint64_t mfn);
+
 /* One hypercall a function, lock held, arguments as in hypercall.h. */
 long do_memory_op(unsigned int cmd, void *arg);
 long memory_exchange(struct xen_memory_exchange *exch);
@@ -195,6 +206,8 @@ bool mmu_present(uint64_t page);
 void *mmu_mmio_view(uint64_t mfn); /* another mapping of an MMIO frame, for munmap() */
 void mmu_map_run(uint64_t page, uint64_t mfn, uint64_t nr); /* start of day */
 int mmu_set_pte(uint64_t page, uint64_t pte);
+/* The table that maps @page says @pte now and has taken its references. */
+void mmu_show(uint64_t page, uint64_t pte);
 /* On every CPU. */
 void mmu_flush_page(uint64_t page);
 void mmu_flush_all(void);
@@ -208,6 +221,7 @@ int mmu_grant_unmap(uint64_t va, uint64_t mfn, bool write);
 
 /* port.c, object.c, lock.c */
 void port_start(void);
+uint64_t port_keep_page(void);	      /* the PFN of one that is handed out no more */
 bool port_page_is_free(uint64_t pfn); /* given back, and not handed out again */
 void object_start(void);
 void object_count(struct model_allocs *allocs);

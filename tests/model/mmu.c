@@ -230,8 +230,8 @@ static void check_no_grant(uint64_t page)
 		model_breach("a granted page is unmapped without GNTTABOP_unmap_grant_ref");
 }
 
-/* @page now has @pte, whose references are taken; those of the old one end. */
-static void install(uint64_t page, uint64_t pte, bool grant)
+/* Of the address space, without references. Did the old PTE count as a mapping of its own? */
+static bool show(uint64_t page, uint64_t pte, bool grant)
 {
 	uint64_t mfn = pte_mfn(pte), old = model.pte[page];
 	bool present = pte & XEN_PTE_PRESENT, ram = present && machine_is_ram(mfn);
@@ -249,17 +249,43 @@ static void install(uint64_t page, uint64_t pte, bool grant)
 	if (page < model.direct_pages)
 		model.direct_present += (present && !grant) - counted;
 	model.pte[page] = pte;
-	if (counted)
-		mmu_put_pte(old);
 	if (old & XEN_PTE_PRESENT)
 		make_stale(page);
 	model.stale[page] = (uint8_t)((model.stale[page] & ~GRANT) | (grant ? GRANT : 0));
+	return counted;
+}
+
+void mmu_show(uint64_t page, uint64_t pte)
+{
+	if (model.pte[page] == pte)
+		return;
+	check_no_grant(page);
+	show(page, pte, false);
+}
+
+static bool table_is_out(uint64_t page)
+{
+	return tables_cover(page) && !tables_word(page);
+}
+
+/* @page now has @pte, whose references are taken; those of the old one end. */
+static void install(uint64_t page, uint64_t pte, bool grant)
+{
+	uint64_t old = model.pte[page];
+	bool counted = show(page, pte, grant);
+
+	if (tables_cover(page))
+		*tables_word(page) = pte;
+	if (counted)
+		mmu_put_pte(old);
 }
 
 int mmu_set_pte(uint64_t page, uint64_t pte)
 {
 	int rc;
 
+	if (table_is_out(page))
+		return -XEN_EINVAL;
 	if (pte & XEN_PTE_PRESENT) {
 		rc = mmu_get_pte(&pte);
 		if (rc)
@@ -288,7 +314,7 @@ bool mmu_grant_map(uint64_t va, uint64_t mfn, bool write)
 	/* NOLINTNEXTLINE: the guest's address is a number here */
 	uint64_t page = mmu_page_of((const void *)va);
 
-	if (page == XEN_INVALID_FRAME)
+	if (page == XEN_INVALID_FRAME || table_is_out(page))
 		return false;
 	check_no_grant(page);
 	install(page,

@@ -29,6 +29,7 @@ struct model_params {
 	uint64_t max_pages;   /* the domain's limit (ballooning); default nr_pages */
 	bool domu;	      /* not dom0: lower order limit, no physdev mapping, no machine map */
 	bool contiguous;      /* give the domain contiguous MFNs; default scattered, high first */
+	bool tables;	      /* the direct map has page tables that xen_port_l2_entry() shows */
 	bool no_setup;	      /* do not call xen_p2m_init() and xen_p2m_ram_add() for the test */
 	unsigned int nr_cpus; /* default 1 */
 	unsigned int paddr_bits; /* what these can address; default 46 */

@@ -2,8 +2,9 @@
 /*
  * Frames as page tables of the four levels: pinned, or used by an entry of the level above. A frame
  * becomes a table only while nothing writes to it, each of its entries then holds a reference, and
- * it changes by mmu_update() alone. The kernel's own tables are the model's array of PTEs and are
- * no frames; recursive ("linear") tables are not modelled. Model lock held.
+ * it changes by mmu_update() alone. The kernel's own tables are the model's array of PTEs and,
+ * where a test wants them (tables.c), frames as well; recursive ("linear") tables are not modelled.
+ * Model lock held.
  */
 #include <model/internal.h>
 
@@ -44,13 +45,19 @@ static int get_table(uint64_t mfn, enum frame_type type)
 
 static int get_entry(uint64_t *entry, enum frame_type type)
 {
+	uint64_t mfn = (*entry & XEN_PTE_FRAME_MASK) >> XEN_PAGE_SHIFT;
+	int rc;
+
 	if (!(*entry & XEN_PTE_PRESENT))
 		return 0;
 	if (type == TYPE_L1)
 		return mmu_get_pte(entry);
 	if (*entry & NEVER_ALLOWED)
 		return -XEN_EINVAL;
-	return get_table((*entry & XEN_PTE_FRAME_MASK) >> XEN_PAGE_SHIFT, type - 1);
+	rc = get_table(mfn, type - 1);
+	if (!rc)
+		model.frames[mfn].tables++;
+	return rc;
 }
 
 static void put_entry(uint64_t entry, enum frame_type type)
@@ -63,6 +70,7 @@ static void put_entry(uint64_t entry, enum frame_type type)
 		mmu_put_pte(entry);
 		return;
 	}
+	model.frames[mfn].tables--;
 	frame_put_type(mfn);
 	frame_put(mfn);
 }
@@ -140,6 +148,7 @@ int pgtable_update(uint64_t ptr, uint64_t val, bool preserve_ad)
 			val |= old & (XEN_PTE_ACCESSED | XEN_PTE_DIRTY);
 		*entry = val;
 		put_entry(old, frame->type);
+		tables_changed(mfn);
 		return 0;
 	}
 	*entry = val; /* a page like others: an ordinary write */

@@ -49,6 +49,15 @@ void port_start(void)
 	object_start();
 }
 
+uint64_t port_keep_page(void)
+{
+	uint32_t pfn = buddy_alloc(&pages, 0, NR_ZONES);
+
+	if (pfn == NONE)
+		model_breach("model_start: no pages for the kernel's tables");
+	return pfn;
+}
+
 static void *direct(uint64_t pfn)
 {
 	return model.space + (pfn << XEN_PAGE_SHIFT);

@@ -87,6 +87,7 @@ static void start_machine(struct sim_cpu *cpu)
 		.nr_pages = sim.nr_cpus > 1 ? 8192 : 4096,
 		.domu = sim_once_in(cpu, 3),
 		.contiguous = sim_once_in(cpu, 3),
+		.tables = sim_once_in(cpu, 2),
 		.nr_cpus = sim.nr_cpus > 1 ? sim.nr_cpus : 1 + (unsigned int)sim_below(cpu, 4),
 		.seed = sim_random(cpu),
 	};

@@ -6,6 +6,9 @@
  * and from nothing else, so that it cannot disagree with the M2P, which Xen wrote. No locking: the
  * caller owns the pages.
  *
+ * Zapped and restored are whole page tables where the regions are made of these (ptable.h), else
+ * single entries.
+ *
  * Memory: scratch of 24 bytes a page and 8 an output extent. Work is done in groups of up to
  * GROUP_PAGES pages, smaller ones when the port has no memory for that, but at least one region.
  * Multicalls of more entries than stand on the stack want scratch too, and do without.
@@ -19,6 +22,7 @@
 
 #include "../../../lib/scratch.h"
 #include "mmu-internal.h"
+#include "ptable.h"
 
 /* 8 MiB: four regions of order 9. Their scratch is one object of the port. */
 #define GROUP_PAGES 2048U
@@ -89,7 +93,7 @@ static int remap(const struct work *work, size_t at, size_t *done)
 	if (!work->call)
 		return xen_mmu_remap(work->pfn + at, work->mfn + at, nr, done);
 	return xen_mmu_remap_in(work->call, work->nr_calls, work->pfn + at, work->mfn + at, nr,
-				done);
+				XEN_PTE_KERNEL, done);
 }
 
 static void list_pages(struct work *work)
@@ -181,6 +185,18 @@ static void report_refusal(const struct work *work, size_t at, size_t pages, int
 			     (unsigned long long)pfn, (unsigned long long)(pfn + pages - 1), -err);
 }
 
+/* The page tables that map just these pages; false: there are none, or not for all. */
+static bool find_tables(const struct work *work, struct xen_ptables *tables)
+{
+	size_t pages = nr_pages(work), i;
+
+	tables->nr = 0;
+	for (i = 0; i < pages; i += XEN_PTABLE_ENTRIES)
+		if (work->order < XEN_PTABLE_ORDER || !xen_ptables_add(tables, work->pfn[i]))
+			return false;
+	return true;
+}
+
 /* Zap, exchange, restore. *@pages is how many pages, from the first on, have new frames. */
 static int exchange(struct work *work, size_t *pages)
 {
@@ -190,11 +206,14 @@ static int exchange(struct work *work, size_t *pages)
 	};
 	unsigned int chunk = work->in_order > work->out_order ? work->in_order : work->out_order;
 	size_t all = nr_pages(work), taken = 0;
+	struct xen_ptables tables;
+	bool by_table;
 	int err;
 
 	*pages = 0;
 	list_pages(work);
-	err = remap(work, 0, NULL);
+	by_table = find_tables(work, &tables) && !xen_ptables_take(&tables);
+	err = by_table ? 0 : remap(work, 0, NULL);
 	if (err)
 		goto restore;
 
@@ -219,7 +238,10 @@ static int exchange(struct work *work, size_t *pages)
 	if (taken < all && (err == -XEN_EINVAL || err == -XEN_EBUSY))
 		report_refusal(work, taken, 1UL << chunk, err);
 restore:
-	restore_mappings(work, taken);
+	if (by_table)
+		xen_ptables_put(&tables);
+	else
+		restore_mappings(work, taken);
 	return err;
 }
 

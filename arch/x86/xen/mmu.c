@@ -64,7 +64,7 @@ static int batch_add(struct batch *batch, unsigned long va, uint64_t pte, bool l
 }
 
 int xen_mmu_remap_in(struct multicall_entry *call, unsigned int room, const pfn_t *pfn,
-		     const mfn_t *mfn, size_t nr, size_t *done)
+		     const mfn_t *mfn, size_t nr, uint64_t flags, size_t *done)
 {
 	struct batch batch;
 	int err = 0;
@@ -73,7 +73,7 @@ int xen_mmu_remap_in(struct multicall_entry *call, unsigned int room, const pfn_
 	batch_init(&batch, call, room);
 	for (i = 0; i < nr && !err; i++) {
 		void *va = xen_port_pfn_to_virt(pfn[i]);
-		uint64_t pte = mfn_valid(mfn[i]) ? mfn_to_dma(mfn[i]) | XEN_PTE_KERNEL : 0;
+		uint64_t pte = mfn_valid(mfn[i]) ? mfn_to_dma(mfn[i]) | flags : 0;
 
 		if (va) {
 			err = batch_add(&batch, (unsigned long)(uintptr_t)va, pte, i + 1 == nr);
@@ -92,7 +92,7 @@ int xen_mmu_remap(const pfn_t *pfn, const mfn_t *mfn, size_t nr, size_t *done)
 {
 	struct multicall_entry call[BATCH];
 
-	return xen_mmu_remap_in(call, BATCH, pfn, mfn, nr, done);
+	return xen_mmu_remap_in(call, BATCH, pfn, mfn, nr, XEN_PTE_KERNEL, done);
 }
 
 uint64_t xen_cache_pte_bits(enum xen_cache_mode mode)

@@ -85,6 +85,12 @@ pfn_t xen_port_virt_to_pfn(const void *va)
 	return mk_pfn((uint64_t)((const char *)va - memory) >> XEN_PAGE_SHIFT);
 }
 
+const uint64_t *xen_port_l2_entry(const void *va)
+{
+	(void)va;
+	return NULL;
+}
+
 void *xen_port_pfn_to_virt(pfn_t pfn)
 {
 	return pfn_x(pfn) < NR_PAGES ? memory + (pfn_x(pfn) << XEN_PAGE_SHIFT) : NULL;
@@ -159,6 +165,14 @@ int hypercall_update_va_mapping(unsigned long va, uint64_t pte, unsigned long fl
 	(void)pte;
 	(void)flags;
 	xen_port_panic("update_va_mapping %lx: there is no hypervisor here", va);
+}
+
+int hypercall_mmu_update(struct mmu_update *req, unsigned int count, unsigned int *done,
+			 domid_t domid)
+{
+	(void)req;
+	(void)done;
+	xen_port_panic("mmu_update of %u for %u: there is no hypervisor here", count, domid);
 }
 
 int hypercall_multicall(struct multicall_entry *calls, unsigned int count)

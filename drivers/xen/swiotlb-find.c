@@ -12,9 +12,9 @@
 #include "swiotlb-find.h"
 
 struct swiotlb_region *xen_swiotlb_regions[NR_REGIONS];
-uint32_t xen_swiotlb_unlisted;
 
 static struct xen_ranges segments; /* by machine frame; tag: the segment */
+static uint32_t nr_unlisted;	   /* that only the set has */
 static struct xen_lock table_lock;
 
 struct xen_swiotlb_segment *xen_swiotlb_find_unlisted(dma_addr_t dma, uint64_t *offset)
@@ -22,7 +22,7 @@ struct xen_swiotlb_segment *xen_swiotlb_find_unlisted(dma_addr_t dma, uint64_t *
 	struct xen_swiotlb_segment *seg;
 	struct xen_range range;
 
-	if (!xen_ranges_find(&segments, dma >> XEN_PAGE_SHIFT, &range))
+	if (!xen_load(&nr_unlisted) || !xen_ranges_find(&segments, dma >> XEN_PAGE_SHIFT, &range))
 		return NULL;
 	seg = (struct xen_swiotlb_segment *)range.tag;
 	*offset = dma - xen_load(&seg->dma);
@@ -85,7 +85,7 @@ int xen_swiotlb_enter(struct xen_swiotlb_segment *seg, dma_addr_t dma)
 	xen_store(&seg->dma, dma);
 	seg->listed = list(seg);
 	if (!seg->listed)
-		xen_fetch_add(&xen_swiotlb_unlisted, 1);
+		xen_fetch_add(&nr_unlisted, 1);
 	return 0;
 }
 
@@ -98,7 +98,7 @@ bool xen_swiotlb_leave(struct xen_swiotlb_segment *seg)
 	if (seg->listed)
 		unlist(seg);
 	else
-		xen_fetch_sub(&xen_swiotlb_unlisted, 1);
+		xen_fetch_sub(&nr_unlisted, 1);
 	/* Before its frames can be another's: a look-up may have found it still. */
 	xen_store(&seg->dma, NO_SEGMENT);
 	return true;

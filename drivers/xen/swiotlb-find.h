@@ -25,9 +25,6 @@ struct swiotlb_region {
 
 /* NULL: there was never a segment in it. */
 extern struct swiotlb_region *xen_swiotlb_regions[NR_REGIONS];
-/* Segments that only the set has. */
-extern uint32_t xen_swiotlb_unlisted;
-
 /* From now on @seg, which no mapping uses yet, is found at @dma. -XEN_ENOMEM; -XEN_EEXIST: there is
  * one already. */
 int xen_swiotlb_enter(struct xen_swiotlb_segment *seg, dma_addr_t dma);
@@ -41,24 +38,28 @@ struct xen_swiotlb_segment *xen_swiotlb_find_unlisted(dma_addr_t dma, uint64_t *
 
 /*
  * The segment that holds @dma, and where in it, *@offset; or NULL. The caller has a mapping in it:
- * then it stays; or takes a guess: then it may be on its way out.
+ * then it stays; or takes a guess: then it may be on its way out. First: in the table alone.
  */
-static inline struct xen_swiotlb_segment *swiotlb_find(dma_addr_t dma, uint64_t *offset)
+static inline struct xen_swiotlb_segment *swiotlb_find_listed(dma_addr_t dma, uint64_t *offset)
 {
 	struct swiotlb_region *region =
 		xen_load_acquire(&xen_swiotlb_regions[(dma >> REGION_SHIFT) % NR_REGIONS]);
 	struct xen_swiotlb_segment *seg;
 
-	if (likely(region)) {
-		seg = xen_load_acquire(&region->piece[(dma >> PIECE_SHIFT) % NR_PIECES]);
-		if (likely(seg)) {
-			*offset = dma - xen_load(&seg->dma);
-			if (likely(*offset < seg->bytes))
-				return seg;
-		}
-	}
-	return unlikely(xen_load(&xen_swiotlb_unlisted)) ? xen_swiotlb_find_unlisted(dma, offset)
-							 : NULL;
+	if (unlikely(!region))
+		return NULL;
+	seg = xen_load_acquire(&region->piece[(dma >> PIECE_SHIFT) % NR_PIECES]);
+	if (unlikely(!seg))
+		return NULL;
+	*offset = dma - xen_load(&seg->dma);
+	return likely(*offset < seg->bytes) ? seg : NULL;
+}
+
+static inline struct xen_swiotlb_segment *swiotlb_find(dma_addr_t dma, uint64_t *offset)
+{
+	struct xen_swiotlb_segment *seg = swiotlb_find_listed(dma, offset);
+
+	return likely(seg) ? seg : xen_swiotlb_find_unlisted(dma, offset);
 }
 
 #endif

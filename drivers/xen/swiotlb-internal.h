@@ -28,10 +28,13 @@
 #define PAGE_SLOT_ORDER (XEN_PAGE_SHIFT - SLOT_SHIFT)
 #define NR_SLOT_ORDERS (XEN_SWIOTLB_MAX_SEGMENT_ORDER + PAGE_SLOT_ORDER + 1)
 
-#define NO_HEAD 0xffff	  /* slot->head: part of no mapping */
-#define NOT_IN_LIST 0xff  /* slot->free_order: not the first slot of a listed free block */
-#define NR_CACHE_ORDERS 3 /* freed blocks of 1, 2 and 4 slots are kept unmerged ... */
-#define CACHE_BLOCKS 8	  /* ... so many of each */
+#define NO_HEAD 0xffff	 /* slot->head: part of no mapping */
+#define NOT_IN_LIST 0xff /* slot->free_order: not the first slot of a listed free block */
+/* Blocks of each order that are kept unmerged when they are freed: more of those up to a page or
+ * two, which are the commonest; few of the others, which hold much. */
+#define SMALL_ORDERS 3
+#define CACHE_SMALL 8
+#define CACHE_LARGE 2
 #define NO_SEGMENT (1ULL << 63)
 #define MAX_AREAS 128 /* a power of two */
 #define CACHE_LINE 64
@@ -80,16 +83,16 @@ struct xen_swiotlb_segment {
 /* Each in cache lines of its own: it is one CPU's, as a rule. */
 struct xen_swiotlb_area {
 	_Alignas(CACHE_LINE) struct xen_lock lock;
-	uint32_t avail; /* bit o: free[o] is not empty */
-	struct xen_swiotlb_slot *free[NR_SLOT_ORDERS];
-	struct {
-		struct xen_swiotlb_slot *top;
-		uint32_t nr;
-	} cache[NR_CACHE_ORDERS];
-	struct xen_swiotlb_segment *segments;
-	uint32_t borrowed;	  /* mappings made of others' slots since it last got a segment */
 	uint64_t used, used_high; /* slots of live mappings, bytes; the most ever */
 	uint64_t maps, bytes_mapped;
+	struct {
+		struct xen_swiotlb_slot *top;
+		uint32_t room; /* so many more blocks may wait here */
+	} cache[NR_SLOT_ORDERS];
+	struct xen_swiotlb_segment *segments;
+	uint32_t borrowed; /* mappings made of others' slots since it last got a segment */
+	uint32_t avail;	   /* bit o: free[o] is not empty */
+	struct xen_swiotlb_slot *free[NR_SLOT_ORDERS];
 };
 
 enum swiotlb_failure { FAIL_TOO_BIG, FAIL_NO_PLACEMENT, FAIL_FULL, FAIL_NO_MEMORY, NR_FAILURES };
@@ -159,38 +162,34 @@ static inline struct xen_swiotlb_segment *swiotlb_segment_of(struct xen_swiotlb_
 }
 
 /*
- * Take from and give to the stacks of small blocks; the area is locked. A block that waits there
+ * Take from and give to the stacks of freed blocks; the area is locked. A block that waits there
  * stays as the mapping left it that ended: its slots have one user, their heads and its count are
  * right for the next mapping of its size, all but the last are dirty to the end. It counts as used
  * in its segment: whether that is idle is for housekeeping to find out.
  */
 static inline struct xen_swiotlb_slot *swiotlb_take_hot(struct xen_swiotlb_area *area,
-							unsigned int count)
+							unsigned int order)
 {
-	unsigned int order = count >> 1; /* of 1, 2 and 4: 0, 1 and 2 */
-	struct xen_swiotlb_slot *slot;
+	struct xen_swiotlb_slot *slot = area->cache[order].top;
 
-	if (count > 4 || count == 3)
-		return NULL;
-	slot = area->cache[order].top;
-	if (unlikely(!slot))
-		return NULL;
-	area->cache[order].top = slot->next;
-	area->cache[order].nr--;
+	if (likely(slot)) {
+		area->cache[order].top = slot->next;
+		area->cache[order].room++;
+	}
 	return slot;
 }
 
 static inline bool swiotlb_give_hot(struct xen_swiotlb_area *area, struct xen_swiotlb_slot *head,
 				    unsigned int count)
 {
-	unsigned int order = count >> 1;
+	unsigned int order = (unsigned int)__builtin_ctz(count);
 
-	if (count > 4 || count == 3 || head->index & (count - 1) ||
-	    area->cache[order].nr >= CACHE_BLOCKS)
+	/* Is it an aligned block of 2^order? */
+	if (unlikely((count | head->index) & (count - 1) || !area->cache[order].room))
 		return false;
 	head->next = area->cache[order].top;
 	area->cache[order].top = head;
-	area->cache[order].nr++;
+	area->cache[order].room--;
 	return true;
 }
 

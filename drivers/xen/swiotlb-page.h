@@ -31,7 +31,7 @@ static inline bool swiotlb_map_page(struct xen_swiotlb_pool *pool, const struct 
 		return false;
 	}
 	area->cache[order].top = head->next;
-	area->cache[order].nr--;
+	area->cache[order].room++;
 	last = head + order;
 	if (likely(head->user == user && user)) {
 		behind = last->dirty > end ? last->dirty - end : 0;

@@ -85,6 +85,8 @@ static struct xen_swiotlb_pool *pool_new(unsigned int bits)
 	pool->max_size = XEN_PAGE_SIZE << xen_swiotlb_settings.max_segment_order;
 	pool->area_mask = nr_areas() - 1;
 	pool->grow_order = xen_swiotlb_settings.max_segment_order;
+	for (unsigned int a = 0; a <= pool->area_mask; a++)
+		xen_swiotlb_slots_flush(&pool->area[a]);
 	return pool;
 }
 

@@ -6,9 +6,8 @@
  * and boundaries. What a request does not need of its block goes back at once as smaller blocks,
  * so a mapping holds exactly the slots that it touches.
  *
- * Blocks of a few slots that are freed wait unmerged in a small stack for the next request of
- * their size: a busy device neither splits nor merges. A request that finds nothing has them
- * merged first.
+ * Blocks that are freed wait unmerged in a small stack for the next request of their size: a busy
+ * device neither splits nor merges. A request that finds nothing has them merged first.
  *
  * Invariants: the first slot of a listed block has its order in free_order, every other slot has
  * NOT_IN_LIST; two free buddies never stand in the lists side by side. The caller holds the lock.
@@ -81,14 +80,14 @@ void xen_swiotlb_slots_give(struct xen_swiotlb_segment *seg, struct xen_swiotlb_
 	give_run(seg, head->index, count);
 }
 
-/* Merge what waits in the stacks. */
+/* Merge what waits in the stacks, which are set up thus. */
 void xen_swiotlb_slots_flush(struct xen_swiotlb_area *area)
 {
-	for (unsigned int order = 0; order < NR_CACHE_ORDERS; order++) {
+	for (unsigned int order = 0; order < NR_SLOT_ORDERS; order++) {
 		struct xen_swiotlb_slot *slot = area->cache[order].top;
 
 		area->cache[order].top = NULL;
-		area->cache[order].nr = 0;
+		area->cache[order].room = order < SMALL_ORDERS ? CACHE_SMALL : CACHE_LARGE;
 		while (slot) {
 			struct xen_swiotlb_slot *next = slot->next;
 

@@ -20,36 +20,28 @@ void xen_swiotlb_misuse(const char *what, const char *owner, dma_addr_t dma, siz
 		     (unsigned long long)dma, size);
 }
 
-/* Cut [*offset, *offset + *size), relative to the buffer, to the mapping. */
-static bool cut(const struct xen_swiotlb_slot *head, int64_t *offset, size_t *size)
+/* What is left of @size bytes at @from, relative to the buffer, that leave the mapping on either
+ * side;
+ * *@from is where it begins then. */
+static size_t cut(const struct xen_swiotlb_slot *head, uint64_t *from, size_t size)
 {
-	bool inside = true;
+	if ((int64_t)*from < 0) {
+		uint64_t missing = -*from;
 
-	if (*offset < 0) {
-		size_t missing = (size_t) - *offset;
-
-		*size = *size > missing ? *size - missing : 0;
-		*offset = 0;
-		inside = false;
+		size = size > missing ? size - missing : 0;
+		*from = 0;
 	}
-	if ((uint64_t)*offset >= head->size) {
-		*size = 0;
-		inside = false;
-	} else if (*size > head->size - (uint64_t)*offset) {
-		*size = head->size - (uint64_t)*offset;
-		inside = false;
-	}
-	return inside;
+	if (*from >= head->size)
+		return 0;
+	return size < head->size - *from ? size : head->size - *from;
 }
 
 bool xen_swiotlb_sync_single(dma_addr_t dma, size_t size, enum xen_dma_dir dir, bool for_cpu)
 {
 	struct xen_swiotlb_segment *seg;
 	struct xen_swiotlb_slot *head;
-	size_t inside = size;
-	uint64_t offset;
-	int64_t from;
-	char *bounce;
+	uint64_t offset, start, from;
+	char *bounce, *orig;
 
 	seg = swiotlb_find(dma, &offset);
 	if (!seg)
@@ -59,17 +51,21 @@ bool xen_swiotlb_sync_single(dma_addr_t dma, size_t size, enum xen_dma_dir dir, 
 		xen_swiotlb_misuse("sync of an address that is not mapped", "?", dma, size);
 		return false;
 	}
-	from = (int64_t)(offset - swiotlb_offset_of(head));
-	if (unlikely(!cut(head, &from, &inside)))
+	start = swiotlb_offset_of(head);
+	from = offset - start; /* wraps before the buffer */
+	if (unlikely(from >= head->size || size > head->size - from)) {
 		xen_swiotlb_misuse("sync beyond its mapping", head->owner, dma, size);
-	else if (unlikely(head->dir != dir && head->dir != XEN_DMA_BIDIRECTIONAL))
+		size = cut(head, &from, size);
+	} else if (unlikely(head->dir != dir && head->dir != XEN_DMA_BIDIRECTIONAL)) {
 		xen_swiotlb_misuse("sync with another direction than map", head->owner, dma, size);
+	}
 
-	bounce = (char *)seg->va + swiotlb_offset_of(head) + from;
+	bounce = (char *)seg->va + start + from;
+	orig = (char *)head->orig + from;
 	if (for_cpu && head->dir != XEN_DMA_TO_DEVICE)
-		__builtin_memcpy((char *)head->orig + from, bounce, inside);
+		__builtin_memcpy(orig, bounce, size);
 	else if (!for_cpu && head->dir != XEN_DMA_FROM_DEVICE)
-		__builtin_memcpy(bounce, (char *)head->orig + from, inside);
+		__builtin_memcpy(bounce, orig, size);
 	return true;
 }
 

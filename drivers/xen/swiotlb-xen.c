@@ -27,16 +27,6 @@ bool xen_dma_contiguous(paddr_t paddr, size_t size)
 	return true;
 }
 
-static bool populated(paddr_t paddr, size_t size)
-{
-	uint64_t last = (paddr + size - 1) >> XEN_PAGE_SHIFT;
-
-	for (uint64_t pfn = paddr >> XEN_PAGE_SHIFT; pfn <= last; pfn++)
-		if (xen_p2m_entry(mk_pfn(pfn)) == XEN_INVALID_FRAME)
-			return false;
-	return true;
-}
-
 /* A peer's BAR: its address is the bus address, or nothing is. */
 static int map_mmio(const struct xen_dma_dev *dev, paddr_t paddr, size_t size, dma_addr_t *dma)
 {
@@ -71,10 +61,11 @@ static __attribute__((noinline)) struct xen_swiotlb_pool *find_pool(struct xen_d
 								    paddr_t paddr, size_t size,
 								    int *err)
 {
+	uint64_t pfn = paddr >> XEN_PAGE_SHIFT, last = (paddr + size - 1) >> XEN_PAGE_SHIFT;
 	struct xen_swiotlb_pool *pool;
 
 	*err = -XEN_EFAULT;
-	if (!populated(paddr, size))
+	if (!xen_p2m_populated(mk_pfn(pfn), last - pfn + 1))
 		return NULL;
 	pool = xen_swiotlb_pool_get(dev->limits.mask, err);
 	if (pool)
@@ -141,15 +132,14 @@ slowly:
 static void unmap(struct xen_dma_dev *dev, dma_addr_t dma, size_t size, enum xen_dma_dir dir,
 		  unsigned int attrs)
 {
-	if (likely(xen_load(&dev->pool)) && !(attrs & XEN_DMA_ATTR_MMIO))
+	if (likely(!(attrs & XEN_DMA_ATTR_MMIO)))
 		xen_swiotlb_unmap_single(dma, size, dir, attrs & XEN_DMA_ATTR_SKIP_SYNC);
 }
 
 static void sync(struct xen_dma_dev *dev, dma_addr_t dma, size_t size, enum xen_dma_dir dir,
 		 bool for_cpu)
 {
-	if (likely(xen_load(&dev->pool)))
-		xen_swiotlb_sync_single(dma, size, dir, for_cpu);
+	xen_swiotlb_sync_single(dma, size, dir, for_cpu);
 }
 
 static void unmap_sg(struct xen_dma_dev *dev, struct xen_dma_sg *sg, unsigned int nents,

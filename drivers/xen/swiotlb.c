@@ -33,15 +33,13 @@ struct claim {
 /* The kernel address of [orig, orig + size), all of it populated RAM; else NULL. */
 static inline void *original(paddr_t orig, size_t size)
 {
-	uint64_t pfn = orig >> XEN_PAGE_SHIFT, last = (orig + size - 1) >> XEN_PAGE_SHIFT;
+	uint64_t first = orig >> XEN_PAGE_SHIFT, last = (orig + size - 1) >> XEN_PAGE_SHIFT;
+	pfn_t pfn = mk_pfn(first);
 	char *va;
 
-	if (orig + size - 1 < orig)
+	if (orig + size - 1 < orig || !xen_p2m_populated(pfn, last - first + 1))
 		return NULL;
-	for (uint64_t p = pfn; p <= last; p++)
-		if (xen_p2m_entry(mk_pfn(p)) == XEN_INVALID_FRAME)
-			return NULL;
-	va = xen_port_pfn_to_virt(mk_pfn(pfn)); /* linear over RAM: port.h */
+	va = xen_port_pfn_to_virt(pfn); /* linear over RAM: port.h */
 	return va ? va + xen_page_offset(orig) : NULL;
 }
 
@@ -79,7 +77,7 @@ static inline struct place place_buffer(const struct xen_swiotlb_pool *pool,
 
 /* Make @place's slots from @head on the mapping's; the area is locked. */
 static inline __attribute__((always_inline)) struct claim assign(
-	struct xen_swiotlb_area *area, struct xen_swiotlb_slot *head, struct place place,
+	struct xen_swiotlb_area *area, struct xen_swiotlb_slot *head, struct place place, bool hot,
 	void *orig, uint32_t size, const char *owner, uint64_t user, enum xen_dma_dir dir)
 {
 	struct xen_swiotlb_slot *last = head + (place.count - 1);
@@ -92,10 +90,12 @@ static inline __attribute__((always_inline)) struct claim assign(
 	if (user && last->user == user)
 		c.behind = last->dirty > end ? (uint16_t)(last->dirty - end) : 0;
 
-	for (struct xen_swiotlb_slot *slot = head; slot != last; slot++) {
-		slot->user = user;
-		slot->dirty = SLOT_SIZE;
-		xen_store(&slot->head, head->index);
+	if (unlikely(!hot || head->user != user)) {
+		for (struct xen_swiotlb_slot *slot = head; slot != last; slot++) {
+			slot->user = user;
+			slot->dirty = SLOT_SIZE;
+			xen_store(&slot->head, head->index);
+		}
 	}
 	last->user = user;
 	last->dirty = (uint16_t)end;
@@ -114,29 +114,31 @@ static inline __attribute__((always_inline)) struct claim assign(
 }
 
 /* Take slots and make them the mapping's; the area is locked. */
-static struct claim claim(struct xen_swiotlb_area *area, struct place place, void *orig,
-			  uint32_t size, const char *owner, uint64_t user, enum xen_dma_dir dir)
+static inline __attribute__((always_inline)) struct claim claim(struct xen_swiotlb_area *area,
+								struct place place, void *orig,
+								uint32_t size, const char *owner,
+								uint64_t user, enum xen_dma_dir dir)
 {
 	struct xen_swiotlb_slot *head = NULL;
+	bool hot;
 
 	if (place.count == 1u << place.order)
-		head = swiotlb_take_hot(area, place.count);
-	if (!head)
+		head = swiotlb_take_hot(area, place.order);
+	hot = head;
+	if (!hot)
 		head = xen_swiotlb_slots_take(area, place.order, place.lead, place.count);
-	if (!head)
+	if (unlikely(!head))
 		return (struct claim){NULL, 0, 0};
-	return assign(area, head, place, orig, size, owner, user, dir);
+	return assign(area, head, place, hot, orig, size, owner, user, dir);
 }
 
-static inline struct claim claim_locked(struct xen_swiotlb_area *area, struct place place,
-					void *orig, uint32_t size, const char *owner, uint64_t user,
-					enum xen_dma_dir dir)
+/* The same, for where it is rare. */
+static __attribute__((noinline)) struct claim claim_again(struct xen_swiotlb_area *area,
+							  struct place place, void *orig,
+							  uint32_t size, const char *owner,
+							  uint64_t user, enum xen_dma_dir dir)
 {
-	unsigned long flags = xen_port_lock(&area->lock);
-	struct claim c = claim(area, place, orig, size, owner, user, dir);
-
-	xen_port_unlock(&area->lock, flags);
-	return c;
+	return claim(area, place, orig, size, owner, user, dir);
 }
 
 /* For @own from @other: a segment if a whole one is free there, else no more than the slots. */
@@ -149,7 +151,7 @@ static struct claim borrow(struct xen_swiotlb_area *own, struct xen_swiotlb_area
 	unsigned long outer = xen_port_lock(&first->lock);
 	unsigned long inner = xen_port_lock(&second->lock);
 	bool moved = xen_swiotlb_slots_move(other, own, place.order);
-	struct claim c = claim(moved ? own : other, place, orig, size, owner, user, dir);
+	struct claim c = claim_again(moved ? own : other, place, orig, size, owner, user, dir);
 
 	if (moved)
 		xen_store(&own->borrowed, 0);
@@ -178,7 +180,7 @@ static struct claim claim_new(struct xen_swiotlb_pool *pool, struct xen_swiotlb_
 	/* Attach and claim in one go, or others may use it all up. */
 	flags = xen_port_lock(&own->lock);
 	xen_swiotlb_attach(own, list);
-	c = claim(own, place, orig, size, owner, user, dir);
+	c = claim_again(own, place, orig, size, owner, user, dir);
 	xen_port_unlock(&own->lock, flags);
 	XEN_ASSERT(c.head);
 	return c;
@@ -197,14 +199,18 @@ static __attribute__((noinline)) struct claim claim_elsewhere(struct xen_swiotlb
 {
 	struct xen_swiotlb_area *own = swiotlb_own_area(pool);
 	struct claim c = {NULL, 0, 0};
+	unsigned long flags;
 
 	if (xen_load(&own->borrowed) >= MANY_BORROWED &&
 	    xen_swiotlb_held(pool) <= xen_swiotlb_settings.max_bytes / 2)
 		c = claim_new(pool, own, 1, place, orig, size, owner, user, dir, err);
 	/* A second look if the pool could not grow: somebody else may have made it grow. */
 	for (unsigned int look = 0; look < 2 && !c.head; look++) {
-		if (look)
-			c = claim_locked(own, place, orig, size, owner, user, dir);
+		if (look) {
+			flags = xen_port_lock(&own->lock);
+			c = claim_again(own, place, orig, size, owner, user, dir);
+			xen_port_unlock(&own->lock, flags);
+		}
 		for (unsigned int n = 1; n <= pool->area_mask && !c.head; n++)
 			c = borrow(own, &pool->area[(own - pool->area + n) & pool->area_mask],
 				   place, orig, size, owner, user, dir);
@@ -245,7 +251,9 @@ int xen_swiotlb_map_single(struct xen_swiotlb_pool *pool, const struct xen_dma_l
 			   const char *owner, paddr_t orig, size_t size, enum xen_dma_dir dir,
 			   dma_addr_t *dma)
 {
+	struct xen_swiotlb_area *area;
 	struct place place;
+	unsigned long flags;
 	struct claim c;
 	void *va;
 	int err;
@@ -262,8 +270,10 @@ int xen_swiotlb_map_single(struct xen_swiotlb_pool *pool, const struct xen_dma_l
 	if (unlikely(!va))
 		return -XEN_EFAULT;
 
-	c = claim_locked(swiotlb_own_area(pool), place, va, (uint32_t)size, owner, limits->user,
-			 dir);
+	area = swiotlb_own_area(pool);
+	flags = xen_port_lock(&area->lock);
+	c = claim(area, place, va, (uint32_t)size, owner, limits->user, dir);
+	xen_port_unlock(&area->lock, flags);
 	if (unlikely(!c.head)) {
 		c = claim_elsewhere(pool, place, va, (uint32_t)size, owner, limits->user, dir,
 				    &err);
@@ -274,35 +284,22 @@ int xen_swiotlb_map_single(struct xen_swiotlb_pool *pool, const struct xen_dma_l
 	return 0;
 }
 
-bool xen_swiotlb_unmap_single(dma_addr_t dma, size_t size, enum xen_dma_dir dir, bool skip_sync)
+/* End the mapping, with a copy back if the device may have written. */
+static __attribute__((noinline)) bool end_mapping(struct xen_swiotlb_segment *seg,
+						  struct xen_swiotlb_slot *head, bool skip_sync)
 {
-	struct xen_swiotlb_segment *seg;
-	struct xen_swiotlb_slot *head;
-	struct xen_swiotlb_area *area;
+	struct xen_swiotlb_area *area = seg->area; /* once the slots are free the segment may go */
 	unsigned long flags;
 	unsigned int count;
-	uint64_t offset;
-
-	seg = swiotlb_find(dma, &offset);
-	if (!seg)
-		return false;
-	head = swiotlb_find_head(seg, offset);
-	if (unlikely(!head || swiotlb_offset_of(head) != offset)) {
-		xen_swiotlb_misuse("unmap of an address that is not mapped", "?", dma, size);
-		return false;
-	}
-	if (unlikely(head->size != size || head->dir != dir))
-		xen_swiotlb_misuse("unmap with another size or direction than map", head->owner,
-				   dma, size);
 
 	if (!skip_sync && head->dir != XEN_DMA_TO_DEVICE)
-		__builtin_memcpy(head->orig, (char *)seg->va + offset, head->size);
+		__builtin_memcpy(head->orig, (char *)seg->va + swiotlb_offset_of(head), head->size);
 
-	area = seg->area; /* once the slots are free the segment may go */
 	flags = xen_port_lock(&area->lock);
 	if (unlikely(!head->size)) {
 		xen_port_unlock(&area->lock, flags);
-		xen_swiotlb_misuse("unmapped twice at once", "?", dma, size);
+		xen_swiotlb_misuse("unmapped twice at once", "?",
+				   seg->dma + swiotlb_offset_of(head), 0);
 		return false;
 	}
 	count = head->count;
@@ -312,6 +309,55 @@ bool xen_swiotlb_unmap_single(dma_addr_t dma, size_t size, enum xen_dma_dir dir,
 		xen_swiotlb_slots_give(seg, head, count);
 	xen_port_unlock(&area->lock, flags);
 	return true;
+}
+
+/* An unmap that is not what the map was: nothing, or the end of what was mapped. */
+static __attribute__((noinline)) bool unmap_oddly(struct xen_swiotlb_segment *seg,
+						  struct xen_swiotlb_slot *head, dma_addr_t dma,
+						  size_t size, bool skip_sync)
+{
+	uint64_t offset = dma - xen_load(&seg->dma);
+
+	if (xen_load(&head->head) != xen_load(&head->index) || !xen_load(&head->size) ||
+	    swiotlb_offset_of(head) != offset) {
+		xen_swiotlb_misuse("unmap of an address that is not mapped", "?", dma, size);
+		return false;
+	}
+	xen_swiotlb_misuse("unmap with another size or direction than map", head->owner, dma, size);
+	return end_mapping(seg, head, skip_sync);
+}
+
+static inline bool unmap_in(struct xen_swiotlb_segment *seg, uint64_t offset, dma_addr_t dma,
+			    size_t size, enum xen_dma_dir dir, bool skip_sync)
+{
+	uint64_t index = offset >> SLOT_SHIFT;
+	struct xen_swiotlb_slot *head = &seg->slot[index];
+
+	if (unlikely(xen_load(&head->head) != index || !size || xen_load(&head->size) != size ||
+		     xen_load(&head->offset) != (offset & (SLOT_SIZE - 1)) || head->dir != dir))
+		return unmap_oddly(seg, head, dma, size, skip_sync);
+	return end_mapping(seg, head, skip_sync);
+}
+
+static __attribute__((noinline)) bool unmap_unlisted(dma_addr_t dma, size_t size,
+						     enum xen_dma_dir dir, bool skip_sync)
+{
+	struct xen_swiotlb_segment *seg;
+	uint64_t offset;
+
+	seg = xen_swiotlb_find_unlisted(dma, &offset);
+	return seg && unmap_in(seg, offset, dma, size, dir, skip_sync);
+}
+
+bool xen_swiotlb_unmap_single(dma_addr_t dma, size_t size, enum xen_dma_dir dir, bool skip_sync)
+{
+	struct xen_swiotlb_segment *seg;
+	uint64_t offset;
+
+	seg = swiotlb_find_listed(dma, &offset);
+	if (unlikely(!seg))
+		return unmap_unlisted(dma, size, dir, skip_sync);
+	return unmap_in(seg, offset, dma, size, dir, skip_sync);
 }
 
 size_t xen_swiotlb_max_mapping(const struct xen_dma_limits *limits)

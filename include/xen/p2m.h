@@ -98,6 +98,9 @@ static inline bool xen_p2m_is_own_ram(pfn_t pfn)
 	return !(xen_p2m_entry(pfn) & XEN_P2M_FOREIGN); /* INVALID has the bit too */
 }
 
+/* Has each of the @nr > 0 pages from @pfn on a frame in the array, this domain's or another's? */
+bool xen_p2m_populated(pfn_t pfn, uint64_t nr);
+
 /*
  * The PFN that has @mfn: by the hypervisor's M2P, believed only if the P2M agrees, else by
  * identity; XEN_INVALID_FRAME for a frame that is not this domain's (a foreign page is not found

@@ -40,9 +40,10 @@ def only(series, name):
 def ratios(series):
     """(what, figure, compared with, ratio, mark or None: at most, or at least where negative)"""
     ns = [only(series, name) for name in ("bounce_cold", "bounce_cold_copies", "bounce_hot",
-                                          "bounce_hot_copies")]
+                                          "bounce_hot_copies", "copies_locked")]
     yield "4 KiB bounced / its 2 memcpys, 32 MiB of buffers", ns[0], ns[1], ns[0] / ns[1], 1.3
     yield "4 KiB bounced / its 2 memcpys, 1 buffer in cache", ns[2], ns[3], ns[2] / ns[3], 1.3
+    yield "the same copies with a lock at each end", ns[4], ns[3], ns[4] / ns[3], None
     for size in (min(series["ram"]), max(series["ram"])):
         own, load = series["ram"][size], series["ram_load"][size]
         yield f"P2M look-up / dependent load, {size >> 20} MiB of RAM", own, load, own / load, None

@@ -241,6 +241,42 @@ static void whole_list(void)
 	ck_assert(model_stop());
 }
 
+/* Each kind of entry at each place of ranges of each length. */
+static void populated_ranges(void)
+{
+	static const uint64_t kinds[] = {1000, 1000 | XEN_P2M_FOREIGN, XEN_INVALID_FRAME};
+	uint64_t list[12], *own, own_nr;
+
+	model_start(NULL);
+	own = xen_p2m.entry;
+	own_nr = xen_p2m.nr;
+	xen_p2m.entry = list;
+	xen_p2m.nr = 12;
+	for (unsigned int i = 0; i < 12; i++)
+		list[i] = 2000 + i;
+	for (uint64_t start = 0; start < 14; start++)
+		for (uint64_t nr = 1; nr < 14; nr++)
+			for (unsigned int i = 0; i < 12 * 3; i++) {
+				bool hit = i / 3 >= start && i / 3 - start < nr;
+
+				list[i / 3] = kinds[i % 3];
+				unit_expect(xen_p2m_populated(mk_pfn(start), nr) ==
+					    (start + nr <= 12 && !(hit && i % 3 == 2)));
+				list[i / 3] = 2000;
+			}
+	/* Ours and another's, and then none. */
+	list[1] |= XEN_P2M_FOREIGN;
+	ck_assert(xen_p2m_populated(mk_pfn(0), 12));
+	list[11] = XEN_INVALID_FRAME;
+	ck_assert(!xen_p2m_populated(mk_pfn(0), 12));
+	ck_assert(xen_p2m_populated(mk_pfn(0), 11));
+	ck_assert(!xen_p2m_populated(mk_pfn(1), ~0ULL));
+	ck_assert(!xen_p2m_populated(mk_pfn(~0ULL), 1));
+	xen_p2m.entry = own;
+	xen_p2m.nr = own_nr;
+	stop();
+}
+
 /* Who does not want to know what is in the way is not told. */
 static void conflicts_untold(void)
 {
@@ -265,6 +301,7 @@ static const struct unit_case cases[] = {
 	{"entries out of range are refused", bad_sets},
 	{"the check finds what does not agree", check_finds},
 	{"a list is read to its end and not behind", whole_list},
+	{"a range is populated when each of its pages is", populated_ranges},
 	{"conflicts that nobody asks about are not told", conflicts_untold},
 };
 

@@ -155,6 +155,27 @@ mfn_t xen_p2m_lookup_identity(pfn_t pfn)
 	return mk_mfn(XEN_INVALID_FRAME);
 }
 
+bool xen_p2m_populated(pfn_t pfn, uint64_t nr)
+{
+	const uint64_t *entry, *end, *e;
+	uint64_t seen = 0;
+
+	if (pfn_x(pfn) >= xen_p2m.nr || nr > xen_p2m.nr - pfn_x(pfn))
+		return false;
+	entry = e = &xen_p2m.entry[pfn_x(pfn)];
+	end = entry + nr;
+	/* Own pages four a step: of a large bounce it is most of what the copy does not cost. */
+	for (const uint64_t *fours = e + (nr & ~3ULL); e != fours; e += 4)
+		seen |= xen_load(&e[0]) | xen_load(&e[1]) | xen_load(&e[2]) | xen_load(&e[3]);
+	for (; e != end; e++)
+		seen |= xen_load(e);
+	if (__builtin_expect(!(seen & XEN_P2M_FOREIGN), 1)) /* INVALID has the bit too */
+		return true;
+	while (entry != end && xen_load(entry) != XEN_INVALID_FRAME)
+		entry++;
+	return entry == end;
+}
+
 static bool m2p_readable(uint64_t mfn)
 {
 	uint64_t chunk = mfn >> M2P_CHUNK_SHIFT;

@@ -53,7 +53,9 @@ static uint32_t wrong_pirq(unsigned int bytes)
 
 	if (which & 0x80)
 		return (uint32_t)fuzz_number(w.in, bytes);
-	return w.held[which % MAX_PIRQS] ? (uint32_t)other->pirq : which & 0x40 ? 30 : 31;
+	if (which & 0x40)
+		return which & 0x20 ? 0 : 30;
+	return w.held[which % MAX_PIRQS] ? (uint32_t)other->pirq : 31;
 }
 
 void hostile_lie(struct model_pciback_lie *l)

@@ -37,7 +37,9 @@ static inline void *original(paddr_t orig, size_t size)
 	pfn_t pfn = mk_pfn(first);
 	char *va;
 
-	if (orig + size - 1 < orig || !xen_p2m_populated(pfn, last - first + 1))
+	if (orig + size - 1 < orig)
+		return NULL;
+	if (unlikely(!xen_p2m_populated(pfn, last - first + 1)))
 		return NULL;
 	va = xen_port_pfn_to_virt(pfn); /* linear over RAM: port.h */
 	return va ? va + xen_page_offset(orig) : NULL;

@@ -273,12 +273,35 @@ static void event_behind_its_answer(void)
 	end();
 }
 
+/* Nor is that of a report: what comes next is not kept waiting. */
+static void event_of_a_report(void)
+{
+	int32_t answer;
+
+	bench();
+	connected(&edu_at, 1);
+	for (unsigned int i = 0; i < 4; i++) {
+		run_for(SECOND);
+		model_pciback_report(XEN_PCI_OP_aer_detected, (struct xen_pci_addr){0});
+		ck_assert(xen_pcifront_pending(t.front, NULL));
+		xen_pcifront_work(t.front);
+		ck_assert(model_pciback_report_done(&answer));
+		xen_pcifront_work(t.front);
+		ck_assert(!xen_pcifront_pending(t.front, NULL));
+		model_pciback_notify();
+		ck_assert(xen_pcifront_pending(t.front, NULL));
+		xen_pcifront_work(t.front);
+	}
+	end();
+}
+
 static const struct unit_case cases[] = {
 	{"a backend that is closed or serves another at the start is offered anew", found_useless},
 	{"a backend that was closed at the start is taken when it comes", found_closed_and_back},
 	{"a driver that lets go too late still lets its device go", lets_go_late},
 	{"a driver that does not let go is asked less and less often", asked_less_often},
 	{"an event that comes behind its answer is none too many", event_behind_its_answer},
+	{"the event of a report is none too many", event_of_a_report},
 	{"a device that the toolstack makes anew is taken at once", made_anew},
 	{"a connection that failed is made again when it is due, and not before", not_before},
 	{"a stop is not kept waiting by the next connection", stopped},

@@ -171,11 +171,65 @@ static void owner_unreadable(void)
 	expect_same(before, "readable", 0);
 }
 
+/* As a detach of xl's, or one that was killed, has it for a while: the nodes of 06.0 are left. */
+static char *given_up(void)
+{
+	world_put_node(BACKEND "/state-0", "5");
+	world_device("0000:00:06.0")->exported = false;
+	world_device("0000:00:06.0")->config[4] = 0;
+	return world_dump();
+}
+
+/* pciback would stop at it, and so would the domain's other devices for good. */
+static void never_beside_given_up(void)
+{
+	char *before;
+
+	world_make();
+	expect(EXIT_DONE, "attach --no-iommu 1 00:06.0");
+	before = given_up();
+	expect(EXIT_BUSY, "attach --no-iommu 1 00:07.0");
+	expect_said("another device is being given up; xenpci status 1");
+	expect_same(before, "attach", 0);
+	expect(EXIT_LEFTOVER, "status");
+	expect_said("xenpci detach 1 0000:00:06.0");
+	expect(EXIT_DONE, "detach 1 00:06.0");
+	expect(EXIT_DONE, "attach --no-iommu 1 00:06.0 00:07.0");
+	before = given_up();
+	expect(EXIT_BUSY, "detach 1 00:07.0");
+	expect_same(before, "detach", 0);
+	expect(EXIT_DONE, "detach 1 00:06.0");
+	expect(EXIT_DONE, "detach 1 00:07.0");
+	expect(EXIT_DONE, "status");
+}
+
+/* What was given up is asked for once only, also if the rest is never given up. */
+static void with_given_up(void)
+{
+	char *before;
+
+	world_make();
+	before = world_dump();
+	expect(EXIT_DONE, "attach --no-iommu 1 00:06.0 00:07.0");
+	free(given_up());
+	world_domain(1)->guest = GUEST_SLEEPS;
+	expect(EXIT_TIMEOUT, "detach --timeout=1 1 00:06.0 00:07.0");
+	expect(EXIT_LEFTOVER, "status");
+	expect_said("0000:00:06.0: given up by the guest, but its nodes are left");
+	ck_assert_ptr_null(strstr(world_output, "0000:00:07.0: given"));
+	expect(EXIT_BUSY, "attach --no-iommu 1 00:06.0");
+	world_domain(1)->guest = GUEST_WORKS;
+	expect(EXIT_DONE, "detach 1 00:06.0 00:07.0");
+	expect_same(before, "detach", 0);
+}
+
 static const struct unit_case cases[] = {
 	{"a new owner's device is never touched, whenever it changes hands", never_from_new_owner},
 	{"of a device that has a new owner only what was the old one's goes", refused_to_new_owner},
 	{"the IOMMU's part is taken back without pciback too", deassigned_without_pciback},
 	{"what the domain got meanwhile by another device it keeps", keeps_what_came},
+	{"beside a device that is being given up nothing is asked for", never_beside_given_up},
+	{"a device that was given up before goes with others", with_given_up},
 	{"a device whose owner cannot be told is left alone", owner_unreadable},
 };
 

@@ -71,7 +71,7 @@ static const char *detach_stopped(const struct situation *situation,
 {
 	if (!device->function)
 		return "detach stopped: permissions may be left";
-	if (device->function->state != XenbusStateClosing)
+	if (!backend_leaves(device->function))
 		return "detach stopped before the guest was asked";
 	if (situation->backend.state != XenbusStateConnected)
 		return "detach stopped: the guest has not given it up";
@@ -82,7 +82,7 @@ static const char *detach_stopped(const struct situation *situation,
 static const char *function_problem(const struct situation *situation,
 				    const struct backend_function *function)
 {
-	if (function->state == XenbusStateClosing)
+	if (backend_leaves(function))
 		return situation->backend.state == XenbusStateConnected
 			       ? "given up by the guest, but its nodes are left"
 			       : "asked back, but the guest has not given it up";

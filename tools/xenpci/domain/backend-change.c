@@ -69,6 +69,28 @@ static int commit(struct change *change, int (*make)(struct change *change))
 	return err;
 }
 
+static bool is_leaving(const struct change *change, struct bdf bdf)
+{
+	size_t i;
+
+	for (i = 0; i < change->count && change->bdf; i++)
+		if (bdf_equal(change->bdf[i], bdf))
+			return true;
+	return false;
+}
+
+/* Is somebody else taking a function away, or has left one half-way? Then pciback would stop. */
+static bool others_close(const struct change *change)
+{
+	size_t i;
+
+	for (i = 0; i < change->now.count; i++)
+		if (change->now.function[i].state == XenbusStateClosing &&
+		    !is_leaving(change, change->now.function[i].bdf))
+			return true;
+	return false;
+}
+
 /* ---- publish ---- */
 
 static void make_folders(struct change *change)
@@ -107,7 +129,8 @@ static int make_published(struct change *change)
 {
 	size_t i;
 
-	if (change->now.exists && change->now.state != XenbusStateConnected)
+	if (change->now.exists &&
+	    (change->now.state != XenbusStateConnected || others_close(change)))
 		return -EBUSY;
 	if (change->now.count + change->count > BACKEND_MAX)
 		return -ENOSPC;
@@ -140,20 +163,24 @@ int backend_publish(struct store *store, uint32_t domain, const char *domain_nam
 
 static int make_unplugged(struct change *change)
 {
+	const struct backend_function *function;
 	bool asked = false;
 	size_t i;
 	int index;
 
 	for (i = 0; i < change->count; i++) {
 		index = backend_find(&change->now, change->bdf[i]);
-		if (index < 0 || change->now.function[index].state == XenbusStateClosing)
+		if (index < 0)
 			continue;
-		put_function(change, "state", (size_t)index, text_format("%d", XenbusStateClosing));
-		asked = true;
+		function = &change->now.function[index];
+		asked |= !backend_leaves(function);
+		put_function(change, "state", (size_t)index,
+			     text_format("%d", backend_leaves(function) ? XenbusStateClosed
+									: XenbusStateClosing));
 	}
 	if (!asked)
 		return -EALREADY;
-	if (change->now.state != XenbusStateConnected)
+	if (change->now.state != XenbusStateConnected || others_close(change))
 		return -EBUSY;
 	put(change, "state", text_format("%d", XenbusStateReconfiguring));
 	return change->err;
@@ -228,16 +255,6 @@ static void move_function(struct change *change, size_t from, size_t to)
 
 	for (i = 0; i < FUNCTION_KEYS; i++)
 		move_key(change, function_keys[i], from, to);
-}
-
-static bool is_leaving(const struct change *change, struct bdf bdf)
-{
-	size_t i;
-
-	for (i = 0; i < change->count; i++)
-		if (bdf_equal(change->bdf[i], bdf))
-			return true;
-	return false;
 }
 
 /* Remove the folder and those above it, up to the one named last, that it leaves empty. */

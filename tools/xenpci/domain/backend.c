@@ -185,6 +185,11 @@ int backend_find(const struct backend *backend, struct bdf bdf)
 
 /* ---- removal ---- */
 
+bool backend_leaves(const struct backend_function *function)
+{
+	return function->state == XenbusStateClosing || function->state == XenbusStateClosed;
+}
+
 struct leaving {
 	size_t there;	/* of the functions in question */
 	size_t closing; /* of these: asked for or given up */
@@ -203,7 +208,7 @@ static struct leaving count_leaving(const struct backend *backend, const struct 
 		if (at < 0)
 			continue;
 		leaving.there++;
-		leaving.closing += backend->function[at].state == XenbusStateClosing;
+		leaving.closing += backend_leaves(&backend->function[at]);
 	}
 	leaving.all = leaving.there == backend->count;
 	return leaving;

@@ -52,6 +52,9 @@ unsigned int backend_frontend(struct store *store, uint32_t t, uint32_t domain);
 /* The function's number or -1. */
 int backend_find(const struct backend *backend, struct bdf bdf);
 
+/* Is the function asked back, or given up already? */
+bool backend_leaves(const struct backend_function *function);
+
 /* "initialising", "connected"...: names of states, for messages. */
 const char *backend_state_name(unsigned int state);
 
@@ -64,8 +67,8 @@ struct backend_wish {
 
 /*
  * Add functions, all in one transaction, and tell a backend that is there already. -EBUSY if that
- * is not connected (nothing can be added then), -EEXIST if it has one of them, -ENOSPC for too
- * many.
+ * is not connected or another function is Closing (nothing can be added then), -EEXIST if it has
+ * one of them, -ENOSPC for too many.
  */
 int backend_publish(struct store *store, uint32_t domain, const char *domain_name,
 		    const struct backend_wish *wish, size_t count);
@@ -73,7 +76,12 @@ int backend_publish(struct store *store, uint32_t domain, const char *domain_nam
 /*
  * Ask pciback and the guest to give functions up: their states become Closing, the backend's
  * Reconfiguring. Those that are not there or closing already are passed over. -EBUSY if the backend
- * is not connected; 1 if there was nothing to ask for.
+ * is not connected or a function is Closing that is none of these; 1 if there was nothing to ask
+ * for.
+ *
+ * A function that is Closing while the backend is connected has been given up, and pciback stops
+ * half-way, for good, when it is asked for it again. One of these is made Closed, which pciback and
+ * guests pass over; the nodes of others are not touched, since xl may be about to remove them.
  */
 int backend_unplug(struct store *store, uint32_t domain, const struct bdf *bdf, size_t count);
 

@@ -204,7 +204,7 @@ bool judge_attached(const struct situation *situation, struct bdf bdf)
 
 	return at >= 0 && situation->backend.function[at].exported &&
 	       situation->backend.state == XenbusStateConnected &&
-	       situation->backend.function[at].state != XenbusStateClosing &&
+	       !backend_leaves(&situation->backend.function[at]) &&
 	       !records_is_broken(&situation->records, bdf) &&
 	       (!record ||
 		(record->stage == RECORD_ATTACHED && record->domain == situation->domain));

@@ -21,8 +21,9 @@ static enum exit_status failed(struct run *run, const char *what, int err)
 {
 	if (err == -EBUSY)
 		return report_error(&run->context->report, EXIT_BUSY, "busy",
-				    "domain %" PRIu32 " is busy|its PCI backend is not connected|"
-				    "xenpci status %" PRIu32,
+				    "domain %" PRIu32
+				    " is busy|its PCI backend is not connected, or "
+				    "another device is being given up|xenpci status %" PRIu32,
 				    run->plan->domain, run->plan->domain);
 	return report_error(&run->context->report, EXIT_UNDONE, "xenstore",
 			    "cannot %s domain %" PRIu32 "|xenstore: %s|", what, run->plan->domain,

@@ -185,10 +185,11 @@ static struct xen_swiotlb_segment *detach_idle(struct xen_swiotlb_area *area, ui
 					       uint64_t spare)
 {
 	unsigned long flags = xen_port_lock(&area->lock);
-	uint64_t now = xen_port_clock_ns();
 	struct xen_swiotlb_segment *seg;
+	uint64_t now;
 
 	xen_swiotlb_slots_flush(area);
+	now = xen_port_clock_ns(); /* not before what the merging has just set */
 	for (seg = area->segments; seg; seg = seg->next)
 		if (!seg->used && now - seg->idle_since >= idle_ns &&
 		    XEN_PAGE_SIZE << seg->order <= spare)

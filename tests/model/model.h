@@ -168,6 +168,8 @@ void model_set_cpu(unsigned int cpu);
 
 /* Time for xen_port_clock_ns(): runs only when told to. */
 void model_clock_advance(uint64_t ns);
+/* From now on each look at it finds it @ns later than the last one; 0: it stands again. */
+void model_clock_run(uint64_t ns);
 /* What the rest of the world does while the domain waits (xen_port_wait()), once each millisecond
  * that passes meanwhile. NULL: nothing, but other threads may run. */
 void model_on_wait(void (*step)(void *arg), void *arg);

@@ -23,7 +23,7 @@ static uint8_t *allocated; /* by first PFN: order + 1 */
 static uint8_t *freed;	   /* by PFN: given back, so not to be touched */
 static uint64_t nr_pages_live, nr_vm_live;
 static uint32_t *vm_run; /* length of an area of the VM space, by its first page */
-static uint64_t clock_ns;
+static uint64_t clock_ns, clock_step; /* by which each look at it moves it */
 static void (*on_wait)(void *arg);
 static void *on_wait_arg;
 static _Thread_local unsigned int cpu;
@@ -46,6 +46,7 @@ void port_start(void)
 	in_condition = false;
 	on_wait = NULL;
 	__atomic_store_n(&clock_ns, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&clock_step, 0, __ATOMIC_RELAXED);
 	object_start();
 }
 
@@ -257,12 +258,20 @@ unsigned int xen_port_nr_cpus(void)
 
 uint64_t xen_port_clock_ns(void)
 {
-	return __atomic_load_n(&clock_ns, __ATOMIC_RELAXED);
+	uint64_t step = __atomic_load_n(&clock_step, __ATOMIC_RELAXED);
+
+	return step ? __atomic_add_fetch(&clock_ns, step, __ATOMIC_RELAXED)
+		    : __atomic_load_n(&clock_ns, __ATOMIC_RELAXED);
 }
 
 void model_clock_advance(uint64_t ns)
 {
 	__atomic_fetch_add(&clock_ns, ns, __ATOMIC_RELAXED);
+}
+
+void model_clock_run(uint64_t ns)
+{
+	__atomic_store_n(&clock_step, ns, __ATOMIC_RELAXED);
 }
 
 void model_on_wait(void (*step)(void *arg), void *arg)

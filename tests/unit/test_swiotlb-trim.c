@@ -30,6 +30,29 @@ static void idle_since_the_last(void)
 	dma_stop();
 }
 
+/* The same while time passes between any two looks at the clock: what waits unmerged is idle since
+ * housekeeping merged it, which is not before the moment that it compares with. */
+static void idle_by_a_running_clock(void)
+{
+	dma_addr_t dma;
+	char *buf;
+
+	dma_start(NULL);
+	buf = buffer(4096);
+	model_clock_run(1);
+	for (unsigned int i = 0; i < 3; i++) {
+		dma = pool_map(pool_of(28), &bits28, "dev", buf, 4096, XEN_DMA_TO_DEVICE);
+		ck_assert(xen_swiotlb_unmap_single(dma, 4096, XEN_DMA_TO_DEVICE, false));
+		model_clock_advance(5 * SECOND);
+		ck_assert_uint_eq(xen_swiotlb_trim(SECOND), 0);
+		ck_assert_uint_eq(pool_stats(0).shrunk, 0);
+	}
+	model_clock_advance(SECOND);
+	ck_assert_uint_gt(xen_swiotlb_trim(SECOND), 0);
+	buffer_free(buf, 4096);
+	dma_stop();
+}
+
 /* A segment that was never used is idle since it was made; made again, since then. */
 static void idle_since_it_was_made(void)
 {
@@ -120,6 +143,8 @@ static void the_most_is_remembered(void)
 
 static const struct unit_case cases[] = {
 	{"a segment is idle since its last mapping went", idle_since_the_last},
+	{"a segment that was busy a moment ago stays while the clock runs",
+	 idle_by_a_running_clock},
 	{"a segment without mappings is idle since it was made", idle_since_it_was_made},
 	{"what a pool begins with stays", keeps_what_it_begins_with},
 	{"a pool that begins with less says so", begins_with_less},

@@ -22,7 +22,7 @@ static struct buddy pages;
 static uint8_t *allocated; /* by first PFN: order + 1 */
 static uint8_t *freed;	   /* by PFN: given back, so not to be touched */
 static uint64_t nr_pages_live, nr_vm_live;
-static uint32_t *vm_run; /* length of an area of the VM space, by its first page */
+static uint32_t *vm_run;	      /* length of an area of the VM space, by its first page */
 static uint64_t clock_ns, clock_step; /* by which each look at it moves it */
 static void (*on_wait)(void *arg);
 static void *on_wait_arg;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Bounce pools of several CPUs: whose segments serve whom, and when one gets its own. */
+#include <xen/hypercall.h>
+
 #include "dma_test.h"
 
 static const struct model_params four = {.nr_cpus = 4};
@@ -78,6 +80,78 @@ static void who_stays_gets_its_own(void)
 	ck_assert_uint_eq(segments_after(1, 200), 2);
 	unmap(held, 4096);
 	stop();
+}
+
+/* A free segment that is too small stays where it is; what serves is found beside it. */
+static void too_small_to_move(void)
+{
+	start(64 * MIB);
+	unmap(map_on(0, 4096), 4096);
+	ck_assert_uint_eq(pool_stats(0).largest_free, 256 * KIB);
+	unmap(map_on(0, 512 * KIB), 512 * KIB);
+	unmap(map_on(1, 512 * KIB), 512 * KIB);
+	ck_assert_uint_eq(pool_stats(0).segments, 2);
+	stop();
+}
+
+/* Who got a segment has borrowed nothing since: it begins to count anew. */
+static void a_segment_settles_it(void)
+{
+	dma_addr_t held;
+
+	start(64 * MIB);
+	held = map_on(0, 4096);
+	for (unsigned int i = 0; i < 4; i++) {
+		ck_assert_uint_eq(segments_after(1, 60), 1);
+		unmap(held, 4096);
+		/* It goes to CPU 1, and back to CPU 0; the figures merge what waits. */
+		ck_assert_uint_eq(pool_stats(0).largest_free, 256 * KIB);
+		unmap(map_on(1, 256 * KIB), 256 * KIB);
+		ck_assert_uint_eq(pool_stats(0).largest_free, 256 * KIB);
+		held = map_on(0, 4096);
+	}
+	unmap(held, 4096);
+	stop();
+}
+
+/* Freed by an interrupt while Xen is asked, in vain, for more. */
+static struct {
+	dma_addr_t dma;
+	unsigned int freed;
+} meanwhile;
+
+static void free_meanwhile(struct model_lie_call *call)
+{
+	if (call->kind != MODEL_MEMORY_OP || call->cmd != XENMEM_exchange || meanwhile.freed)
+		return;
+	meanwhile.freed++;
+	unmap(meanwhile.dma, 128 * KIB);
+}
+
+/* What was freed while the pool tried to grow is found, in the CPU's own area as in others'. */
+static void freed_while_it_grows(void)
+{
+	dma_addr_t dma[2], got;
+
+	for (unsigned int cpu = 0; cpu < 2; cpu++) {
+		start(64 * MIB);
+		for (unsigned int i = 0; i < 2; i++)
+			dma[i] = map_on(0, 128 * KIB);
+		model_reserve_below(28);
+		meanwhile.dma = dma[0];
+		meanwhile.freed = 0;
+		model_lie(free_meanwhile);
+		got = map_on(cpu, 128 * KIB);
+		model_lie(NULL);
+		ck_assert_uint_eq(meanwhile.freed, 1);
+		ck_assert_uint_eq(got, dma[0]);
+		ck_assert_uint_eq(pool_stats(0).segments, 1);
+		ck_assert_uint_eq(pool_stats(0).fail_no_memory, 0);
+		model_reserve_below(0);
+		unmap(got, 128 * KIB);
+		unmap(dma[1], 128 * KIB);
+		stop();
+	}
 }
 
 /* No more than half of what the pool may hold goes to those who could do without. */
@@ -203,6 +277,9 @@ static void moved_in_use(void)
 static const struct unit_case cases[] = {
 	{"a segment that is free goes to the CPU that needs one", a_free_segment_moves},
 	{"a CPU that goes on borrowing gets a segment of its own", who_stays_gets_its_own},
+	{"a free segment that is too small does not move", too_small_to_move},
+	{"a CPU that got a segment begins to count anew", a_segment_settles_it},
+	{"what is freed while the pool fails to grow is found", freed_while_it_grows},
 	{"half of a pool is kept for those that find nothing", half_is_for_need},
 	{"where memory is short the CPUs share", short_memory_is_shared},
 	{"no CPU is refused what another's area has", nothing_is_out_of_reach},

@@ -74,6 +74,7 @@ static void no_stale_data(void)
 							 ? (char)0xee
 							 : (char)0x5a);
 	}
+	ck_assert_uint_eq(model_log_lines(XEN_LOG_ERROR), 0);
 	buffer_free(buf, 64 * KIB);
 	dma_stop();
 }

@@ -25,6 +25,8 @@ static void misuse_is_said(void)
 	said("unmap of an address that is not mapped");
 	ck_assert(xen_swiotlb_sync_single(dma, 101, XEN_DMA_TO_DEVICE, false));
 	said("sync beyond its mapping");
+	ck_assert(xen_swiotlb_sync_single(dma + 100, 0, XEN_DMA_TO_DEVICE, false));
+	said("sync beyond its mapping");
 	ck_assert(xen_swiotlb_sync_single(dma, 100, XEN_DMA_FROM_DEVICE, false));
 	said("sync with another direction");
 	ck_assert(!xen_swiotlb_sync_single(dma + SLOT, 1, XEN_DMA_TO_DEVICE, false));
@@ -41,6 +43,9 @@ static void misuse_is_said(void)
 	model_clock_advance(999999999);
 	ck_assert(!xen_swiotlb_unmap_single(dma, 100, XEN_DMA_TO_DEVICE, false));
 	model_clock_advance(1);
+	said("unmap of an address that is not mapped");
+	/* Nor is no size at all that of what has ended. */
+	ck_assert(!xen_swiotlb_unmap_single(dma, 0, XEN_DMA_BIDIRECTIONAL, false));
 	said("unmap of an address that is not mapped");
 	buffer_free(buf, 4096);
 	dma_stop();
@@ -73,6 +78,25 @@ static void misuse_is_harmless(void)
 	ck_assert(!xen_swiotlb_is_bounce(XEN_DMA_ERROR));
 	ck_assert_uint_gt(model_log_lines(XEN_LOG_ERROR), 0);
 	ck_assert_uint_eq(pool_stats(0).bytes_used, 0);
+	buffer_free(buf, 8192);
+	dma_stop();
+}
+
+/* Slots that were a longer mapping's are not a part of the one that begins where it did. */
+static void slots_behind_are_free(void)
+{
+	dma_addr_t dma;
+	char *buf;
+
+	dma_start(NULL);
+	buf = buffer(8192);
+	dma = pool_map(pool_of(28), &bits28, "dev", buf, 3 * SLOT, XEN_DMA_BIDIRECTIONAL);
+	ck_assert(xen_swiotlb_unmap_single(dma, 3 * SLOT, XEN_DMA_BIDIRECTIONAL, false));
+	ck_assert_uint_eq(pool_map(pool_of(28), &bits28, "dev", buf, SLOT, XEN_DMA_BIDIRECTIONAL),
+			  dma);
+	for (unsigned int i = 1; i < 3; i++)
+		ck_assert(!xen_swiotlb_sync_single(dma + i * SLOT, 1, XEN_DMA_BIDIRECTIONAL, true));
+	ck_assert(xen_swiotlb_unmap_single(dma, SLOT, XEN_DMA_BIDIRECTIONAL, false));
 	buffer_free(buf, 8192);
 	dma_stop();
 }
@@ -112,6 +136,7 @@ static void original_must_be_ram(void)
 static const struct unit_case cases[] = {
 	{"misuse is said, once a second", misuse_is_said},
 	{"misuse is harmless", misuse_is_harmless},
+	{"slots that a longer mapping left are no part of the next", slots_behind_are_free},
 	{"the original must be RAM", original_must_be_ram},
 };
 

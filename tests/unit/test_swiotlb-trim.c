@@ -93,6 +93,20 @@ static void keeps_what_it_begins_with(void)
 	dma_stop();
 }
 
+/* Asked of Xen in several goes, it is no more than it should be. */
+static void begins_with_what_was_asked(void)
+{
+	static const struct xen_swiotlb_config config = {.initial_bytes = 768 * KIB,
+							 .max_segment_order = 4};
+
+	dma_start(NULL);
+	ck_assert_int_eq(xen_swiotlb_configure(&config), 0);
+	pool_of(28);
+	ck_assert_uint_eq(pool_stats(0).bytes, 768 * KIB);
+	ck_assert_uint_eq(pool_stats(0).segments, 12);
+	dma_stop();
+}
+
 /* With less than it should begin with a pool says so, works, and gives nothing up. */
 static void begins_with_less(void)
 {
@@ -147,6 +161,7 @@ static const struct unit_case cases[] = {
 	 idle_by_a_running_clock},
 	{"a segment without mappings is idle since it was made", idle_since_it_was_made},
 	{"what a pool begins with stays", keeps_what_it_begins_with},
+	{"a pool begins with no more than was asked for", begins_with_what_was_asked},
 	{"a pool that begins with less says so", begins_with_less},
 	{"the most that was held is remembered", the_most_is_remembered},
 };

@@ -4,6 +4,9 @@
  * for nobody is refused; how many are taken has a limit. And messages: as many vectors as asked
  * for.
  */
+#include <xen/hypercall.h>
+
+#include "../../drivers/xen/pcifront-internal.h"
 #include "pcifront_test.h"
 
 static const struct xen_pci_addr edu_virt = {0, 0, 0};
@@ -59,11 +62,86 @@ static void for_nobody(void)
 		ck_assert_int_eq(report(bad[i].cmd, bad[i].addr), XEN_PCIFRONT_DISCONNECT);
 	ck_assert_uint_eq(t.errors, 0);
 	ck_assert_uint_eq(xen_pcifront_stats(t.front).bad_replies, 6);
+	ck_assert_uint_eq(model_log_lines(XEN_LOG_ERROR), 6);
 	/* Numbers that would be an address if they were cut. */
+	for (unsigned int i = 0; i < 3; i++) {
+		struct xen_pcie_aer_op *op = &model_pciback_page()->aer_op;
+
+		model_pciback_report(XEN_PCI_OP_aer_detected, edu_virt);
+		op->domain = i == 0 ? 0x10000 : 0;
+		op->bus = i == 1 ? 0x100 : 0;
+		op->devfn = i == 2 ? 0x100 : 0;
+		run();
+		ck_assert_uint_eq(t.errors, 0);
+		ck_assert_uint_eq(xen_pcifront_stats(t.front).bad_replies, 7 + i);
+	}
+	end();
+}
+
+/* The last function of the last bus of the last segment. */
+static void highest_address(void)
+{
+	static const struct model_pciback_params params = {.passthrough = true};
+	static const struct xen_pci_addr at = {0xffff, 0xff, XEN_PCI_DEVFN(31, 7)};
+	const struct model_pci_function function = {
+		.addr = at, .vendor = 0x8086, .device = 0x10d3, .class_code = 0x020000};
+
+	bench_with(&params, NULL);
+	model_pci_plug(&function);
+	connected(&at, 1);
+	ck_assert_int_eq(report(XEN_PCI_OP_aer_detected, at), XEN_PCIFRONT_CAN_RECOVER);
+	ck_assert_ptr_eq(t.last, device_of(at));
+	stop();
+	model_pci_unplug(at);
+	end();
+}
+
+static unsigned int sent;
+
+static void count_sent(struct model_lie_call *call)
+{
+	sent += !call->done && call->kind == MODEL_EVENT_CHANNEL_OP && call->cmd == EVTCHNOP_send &&
+		((const struct evtchn_send *)call->arg)->port == t.front->port;
+}
+
+/* Who has the turn sees to the event; a report is served without it, and answered by an event. */
+static void without_the_turn(void)
+{
+	int32_t answer;
+
+	bench();
+	connected(&edu_at, 1);
+	ck_assert(xen_front_try_turn(t.front));
 	model_pciback_report(XEN_PCI_OP_aer_detected, edu_virt);
-	model_pciback_page()->aer_op.domain = 0x10000;
-	run();
+	xen_pcifront_work(t.front);
+	ck_assert(t.front->busy);
+	ck_assert(t.front->signalled);
 	ck_assert_uint_eq(t.errors, 0);
+	xen_front_rearm(t.front, false);
+	model_lie(count_sent);
+	xen_pcifront_work(t.front);
+	model_lie(NULL);
+	ck_assert(t.front->busy);
+	ck_assert_uint_eq(t.errors, 1);
+	ck_assert(model_pciback_report_done(&answer));
+	ck_assert_uint_eq(sent, 1);
+	xen_front_end_turn(t.front);
+	end();
+}
+
+/* A channel that is broken is not looked at, whatever comes. */
+static void broken_channel(void)
+{
+	bench();
+	connected(&edu_at, 1);
+	model_pciback_dies_after(0);
+	ck_assert_uint_eq(xen_pci_read(device_of(edu_at), 0, 4), ~0u);
+	ck_assert(t.front->broken && t.front->info);
+	model_pciback_report(XEN_PCI_OP_aer_detected, edu_virt);
+	xen_front_serve_error(t.front);
+	ck_assert_uint_eq(t.errors, 0);
+	ck_assert(t.front->info->flags & XEN_PCIB_active);
+	model_pciback_dies_after(~0ULL);
 	end();
 }
 
@@ -208,6 +286,9 @@ static void one_vector(void)
 static const struct unit_case cases[] = {
 	{"each kind of report reaches the driver, and its verdict the backend", each_kind},
 	{"reports for nobody are refused", for_nobody},
+	{"a report for the highest address there is", highest_address},
+	{"a report while another thread has the turn", without_the_turn},
+	{"a report on a broken channel is not looked at", broken_channel},
 	{"a driver that does not ask for reports gives up", no_handler},
 	{"reports have a limit, and none is forgotten", too_many},
 	{"a report beside an access", beside_an_access},

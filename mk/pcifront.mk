@@ -4,7 +4,7 @@
 
 FRONT_UNITS := bucket pirq-many pirq-given pcifront pcifront-again pcifront-channel \
 	pcifront-devices pcifront-dies pcifront-due pcifront-error pcifront-hostile \
-	pcifront-limits pcifront-lists pcifront-races pcifront-trees
+	pcifront-limits pcifront-lists pcifront-op pcifront-races pcifront-trees
 FRONT_MODEL_SRC := $(addprefix tests/model/,pciback.c pciback_export.c pciback_op.c pciback_tool.c)
 
 $(HOST)/test_pcifront-devices: \

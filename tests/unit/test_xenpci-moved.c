@@ -223,6 +223,59 @@ static void with_given_up(void)
 	expect_same(before, "detach", 0);
 }
 
+static void move_node(const char *name, int from, int to)
+{
+	char path[80], *value;
+
+	snprintf(path, sizeof(path), BACKEND "/%s-%d", name, from);
+	value = world_node(path) ? strdup(world_node(path)) : NULL;
+	world_put_node(path, NULL);
+	snprintf(path, sizeof(path), BACKEND "/%s-%d", name, to);
+	world_put_node(path, value);
+	free(value);
+}
+
+/* The end of xl's detach of the first of three. */
+static void xl_removes_first(void)
+{
+	static const char *const keys[] = {"key", "dev", "vdev", "opts", "state"};
+	size_t i;
+
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		move_node(keys[i], 1, 0);
+		move_node(keys[i], 2, 1);
+	}
+	world_put_node(BACKEND "/num_devs", "2");
+	world_put_node("/libxl/pci/0000-00-06-0", NULL);
+}
+
+/* Before that we are too early, after it on time; between two nodes there is nothing. */
+static void never_half_removed(void)
+{
+	unsigned long call, busy = 0, done = 0;
+	enum exit_status status;
+	bool over = false;
+
+	for (call = 1; !over; call++) {
+		world_make();
+		world_add_device("0000:00:08.0", "pciback", "0xfd000000 0xfd00ffff 0x200\n", 0);
+		expect(EXIT_DONE, "attach --no-iommu 1 00:06.0 00:08.0 00:07.0");
+		world_put_node("/tool/xenpci/0000-00-06-0", NULL);
+		free(given_up());
+		world.calls = 0;
+		world.meanwhile_at = call;
+		world.meanwhile = xl_removes_first;
+		status = world_run("detach 1 00:07.0");
+		ck_assert_msg(!status || status == EXIT_BUSY, "call %lu: %s", call, world_output);
+		*(status ? &busy : &done) += 1;
+		over = world.calls < call;
+		if (!world.meanwhile) /* it came to that */
+			expect(EXIT_DONE, "detach 1 00:07.0");
+	}
+	ck_assert_uint_gt(busy, 0);
+	ck_assert_uint_gt(done, 0);
+}
+
 static const struct unit_case cases[] = {
 	{"a new owner's device is never touched, whenever it changes hands", never_from_new_owner},
 	{"of a device that has a new owner only what was the old one's goes", refused_to_new_owner},
@@ -230,6 +283,7 @@ static const struct unit_case cases[] = {
 	{"what the domain got meanwhile by another device it keeps", keeps_what_came},
 	{"beside a device that is being given up nothing is asked for", never_beside_given_up},
 	{"a device that was given up before goes with others", with_given_up},
+	{"what another tool removes meanwhile is there or not", never_half_removed},
 	{"a device whose owner cannot be told is left alone", owner_unreadable},
 };
 

@@ -147,6 +147,32 @@ static void under_way(void)
 	expect_said(": attaching");
 }
 
+static void all_goes(void)
+{
+	world_put_node("/tool/xenpci", NULL);
+	world_put_node("/local/domain/0/backend/pci", NULL);
+	world_put_node("/local/domain/1/device/pci", NULL);
+	world_put_node("/libxl/pci", NULL);
+}
+
+/* Between any two of our looks a detach ends: one half of what there was is no leftover. */
+static void at_one_moment(void)
+{
+	unsigned long call;
+	bool over = false;
+
+	for (call = 1; !over; call++) {
+		world_make();
+		expect(EXIT_DONE, "attach --no-iommu 1 00:06.0");
+		world.calls = 0;
+		world.meanwhile_at = call;
+		world.meanwhile = all_goes;
+		ck_assert_msg(world_run("status") == EXIT_DONE, "call %lu: %s", call, world_output);
+		over = world.calls < call;
+	}
+	ck_assert_uint_gt(call, 50);
+}
+
 static void by_others(void)
 {
 	world_make();
@@ -321,6 +347,7 @@ static const struct unit_case cases[] = {
 	{"what an attach leaves that is killed at any call is named", killed_attach},
 	{"what a detach leaves that is killed at any call is named", killed_detach},
 	{"what a living xenpci works on is no leftover", under_way},
+	{"what ends while status looks is there or not, and no leftover", at_one_moment},
 	{"what other tools left is named", by_others},
 	{"a record of a domain that is gone is named and cleaned up", domain_gone},
 	{"a record of a destroyed domain is in nobody's way", domain_destroyed},

@@ -24,6 +24,7 @@ static struct tree tree, copy;
 static unsigned long generation, copy_generation, told;
 static uint32_t open_transaction, next_transaction = 1;
 static bool touched_guests; /* by the open transaction */
+static bool written;	    /* in it: one that only reads is no change */
 
 static void tree_clear(struct tree *t)
 {
@@ -192,6 +193,12 @@ static struct tree *tree_at(uint32_t t, const char *path)
 	return tree_of(t);
 }
 
+static void note_change(uint32_t t)
+{
+	generation += !t;
+	written |= t != 0;
+}
+
 int store_begin(struct store *store, uint32_t *t)
 {
 	int err = world_call(store);
@@ -202,7 +209,7 @@ int store_begin(struct store *store, uint32_t *t)
 		abort(); /* one at a time, and each is ended */
 	tree_copy(&copy, &tree);
 	copy_generation = generation;
-	touched_guests = false;
+	touched_guests = written = false;
 	*t = open_transaction = next_transaction++;
 	return 0;
 }
@@ -222,7 +229,7 @@ int store_commit(struct store *store, uint32_t t)
 	if (copy_generation != generation || (world.storm && touched_guests))
 		return -EAGAIN;
 	tree_copy(&tree, &copy);
-	generation++;
+	generation += written;
 	return 0;
 }
 
@@ -254,7 +261,7 @@ int store_write(struct store *store, uint32_t t, const char *path, const char *v
 	if (err)
 		return err;
 	tree_write(tree_at(t, path), path, value);
-	generation += !t;
+	note_change(t);
 	return 0;
 }
 
@@ -265,7 +272,7 @@ int store_remove(struct store *store, uint32_t t, const char *path)
 	if (err)
 		return err;
 	tree_remove(tree_at(t, path), path);
-	generation += !t;
+	note_change(t);
 	return 0;
 }
 
@@ -277,7 +284,7 @@ int store_folder(struct store *store, uint32_t t, const char *path, uint32_t own
 		return err;
 	tree_remove(tree_at(t, path), path);
 	tree_write(tree_of(t), path, "");
-	generation += !t;
+	note_change(t);
 	return 0;
 }
 

@@ -150,15 +150,21 @@ json_t *report_json(const struct report *report)
 	return array;
 }
 
+void report_cut(struct report *report, size_t from)
+{
+	struct finding *finding;
+
+	while (report->count > from) {
+		finding = &report->findings[--report->count];
+		free(finding->cause);
+		free(finding->evidence);
+		free(finding->next);
+	}
+}
+
 void report_clear(struct report *report)
 {
-	size_t i;
-
-	for (i = 0; i < report->count; i++) {
-		free(report->findings[i].cause);
-		free(report->findings[i].evidence);
-		free(report->findings[i].next);
-	}
+	report_cut(report, 0);
 	free(report->findings);
 	*report = (struct report){0};
 }

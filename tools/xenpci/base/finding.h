@@ -59,6 +59,9 @@ void report_print(const struct report *report, size_t from, FILE *file);
 /* [{"severity","id","cause","evidence","next"}...]: a new reference. */
 json_t *report_json(const struct report *report);
 
+/* Forget the findings from number `from` on. */
+void report_cut(struct report *report, size_t from);
+
 /* Forget all findings; the report may be used again. */
 void report_clear(struct report *report);
 

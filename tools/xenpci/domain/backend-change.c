@@ -10,7 +10,6 @@
 #include "backend.h"
 #include "base/memory.h"
 
-#define TRIES 64
 #define CONTROL_DOMAIN 0
 
 /* A change in the making: the first error stays and makes what follows do nothing. */
@@ -52,7 +51,7 @@ static int commit(struct change *change, int (*make)(struct change *change))
 {
 	int tries, err = -EAGAIN;
 
-	for (tries = 0; tries < TRIES && err == -EAGAIN; tries++) {
+	for (tries = 0; tries < STORE_TRIES && err == -EAGAIN; tries++) {
 		err = store_begin(change->store, &change->t);
 		if (err)
 			return err;

@@ -173,6 +173,25 @@ int backend_read(struct store *store, uint32_t t, uint32_t domain, struct backen
 	return reader.err;
 }
 
+int backend_look(struct store *store, uint32_t domain, struct backend *backend, char **path)
+{
+	int tries, err, read = 0, committed = -EAGAIN;
+	uint32_t t;
+
+	for (tries = 0; tries < STORE_TRIES && committed == -EAGAIN; tries++) {
+		if (path && tries)
+			free(*path);
+		if (path)
+			*path = NULL;
+		err = store_begin(store, &t);
+		if (err)
+			return err;
+		read = backend_read(store, t, domain, backend, path);
+		committed = store_commit(store, t);
+	}
+	return read || committed == -EAGAIN ? read : committed;
+}
+
 int backend_find(const struct backend *backend, struct bdf bdf)
 {
 	size_t i;

@@ -46,6 +46,12 @@ struct backend {
 int backend_read(struct store *store, uint32_t t, uint32_t domain, struct backend *backend,
 		 char **path);
 
+/*
+ * As backend_read(), at one moment: nobody changes dom0's nodes between two of them. If they are
+ * changed without end the last reading stands.
+ */
+int backend_look(struct store *store, uint32_t domain, struct backend *backend, char **path);
+
 /* The guest's state, whatever it wrote: 0 for nonsense. In a transaction: guarded by its commit. */
 unsigned int backend_frontend(struct store *store, uint32_t t, uint32_t domain);
 

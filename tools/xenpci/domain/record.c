@@ -185,7 +185,7 @@ int record_remove(struct store *store, uint32_t t, struct bdf bdf)
 	return left < 0 && left != -ENOENT ? (int)left : 0;
 }
 
-static void add_record(struct store *store, const char *name, struct records *records,
+static void add_record(struct store *store, uint32_t t, const char *name, struct records *records,
 		       struct report *report)
 {
 	struct record record;
@@ -199,7 +199,7 @@ static void add_record(struct store *store, const char *name, struct records *re
 			       name);
 		return;
 	}
-	got = record_read(store, 0, bdf, &record);
+	got = record_read(store, t, bdf, &record);
 	if (got > 0) {
 		records->record = memory_grow(records->record, records->count + 1, sizeof(record));
 		records->record[records->count++] = record;
@@ -214,10 +214,11 @@ static void add_record(struct store *store, const char *name, struct records *re
 	}
 }
 
-enum exit_status records_read(struct store *store, struct records *records, struct report *report)
+enum exit_status records_read(struct store *store, uint32_t t, struct records *records,
+			      struct report *report)
 {
 	char **names;
-	ssize_t count = store_list(store, 0, FOLDER, &names), i;
+	ssize_t count = store_list(store, t, FOLDER, &names), i;
 
 	*records = (struct records){0};
 	if (count == -ENOENT)
@@ -226,7 +227,7 @@ enum exit_status records_read(struct store *store, struct records *records, stru
 		return report_error(report, EXIT_HOST, "no-xenstore",
 				    "cannot read xenstore|%s: %s|", FOLDER, strerror((int)-count));
 	for (i = 0; i < count; i++)
-		add_record(store, names[i], records, report);
+		add_record(store, t, names[i], records, report);
 	names_free(names, (size_t)count);
 	return EXIT_DONE;
 }

@@ -52,7 +52,8 @@ int record_write(struct store *store, uint32_t t, const struct record *record);
 int record_remove(struct store *store, uint32_t t, struct bdf bdf);
 
 /* All of them. One that makes no sense is a warning that says how to be rid of it. */
-enum exit_status records_read(struct store *store, struct records *records, struct report *report);
+enum exit_status records_read(struct store *store, uint32_t t, struct records *records,
+			      struct report *report);
 void records_free(struct records *records);
 const struct record *records_find(const struct records *records, struct bdf bdf);
 void records_drop(struct records *records, size_t index);

@@ -65,7 +65,7 @@ static enum exit_status read_devices(struct context *context, struct map *map)
 	size_t i;
 	int err;
 
-	err = backend_read(context->store, 0, map->domain, backend, NULL);
+	err = backend_look(context->store, map->domain, backend, NULL);
 	if (err)
 		status = report_error(&context->report, EXIT_HOST, "no-backend-nodes",
 				      "xenstore does not tell the domain's devices|%s|",

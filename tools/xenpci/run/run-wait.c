@@ -132,7 +132,7 @@ static enum exit_status look(struct wait *wait, bool *through)
 	struct context *context = wait->run->context;
 	uint64_t now = context_clock(), left = wait->end > now ? wait->end - now : 0;
 	char *path = NULL;
-	int err = backend_read(context->store, 0, wait->run->plan->domain, &wait->now, &path);
+	int err = backend_look(context->store, wait->run->plan->domain, &wait->now, &path);
 
 	if (err) {
 		report_error(&context->report, EXIT_UNDONE, "xenstore",

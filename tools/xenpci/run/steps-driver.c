@@ -12,8 +12,6 @@
 #include "host/policy.h"
 #include "steps.h"
 
-#define TRIES 64
-
 static enum exit_status failed(struct run *run, const struct step *step, int err)
 {
 	char text[STEP_TEXT];
@@ -52,7 +50,7 @@ static int note(struct run *run, const struct step *step, const char *text, char
 	uint32_t t;
 
 	*before = NULL;
-	for (tries = 0; tries < TRIES && err == -EAGAIN; tries++) {
+	for (tries = 0; tries < STORE_TRIES && err == -EAGAIN; tries++) {
 		free(*before);
 		*before = NULL;
 		err = store_begin(store, &t);

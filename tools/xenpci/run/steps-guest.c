@@ -65,7 +65,7 @@ static enum removal removal_now(struct run *run, struct backend *backend)
 	struct bdf *bdf = plan_addresses(run->plan);
 	enum removal removal = REMOVAL_NO_WAY;
 
-	if (!backend_read(run->context->store, 0, run->plan->domain, backend, NULL))
+	if (!backend_look(run->context->store, run->plan->domain, backend, NULL))
 		removal = backend_removal(backend, bdf, run->plan->devices);
 	free(bdf);
 	return removal;
@@ -113,7 +113,7 @@ enum exit_status step_withdraw(struct run *run, const struct step *step)
 	int err = change(run, backend_withdraw);
 
 	if (!err)
-		err = backend_read(run->context->store, 0, run->plan->domain, &backend, NULL);
+		err = backend_look(run->context->store, run->plan->domain, &backend, NULL);
 	if (err)
 		return failed(run, "remove the devices from", err);
 	return backend.exists ? EXIT_DONE : wait_for_pciback(run);
@@ -125,7 +125,7 @@ static bool all_leave(struct run *run)
 	struct bdf *bdf = plan_addresses(run->plan);
 	struct backend backend;
 	size_t i, there = 0;
-	bool all = !backend_read(run->context->store, 0, run->plan->domain, &backend, NULL);
+	bool all = !backend_look(run->context->store, run->plan->domain, &backend, NULL);
 
 	for (i = 0; i < run->plan->devices && all; i++)
 		there += backend_find(&backend, bdf[i]) >= 0;

@@ -12,8 +12,6 @@
 #include "base/number.h"
 #include "steps.h"
 
-#define TRIES 64
-
 /* One attempt for one device; 0 or -errno. */
 typedef int change_fn(struct run *run, uint32_t t, struct plan_device *device);
 
@@ -24,7 +22,7 @@ static int change_all(struct run *run, change_fn *change)
 	uint32_t t;
 	size_t i;
 
-	for (tries = 0; tries < TRIES && err == -EAGAIN; tries++) {
+	for (tries = 0; tries < STORE_TRIES && err == -EAGAIN; tries++) {
 		err = store_begin(store, &t);
 		for (i = 0; i < run->plan->devices && !err; i++) {
 			err = change(run, t, &run->plan->device[i]);

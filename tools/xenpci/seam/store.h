@@ -23,6 +23,7 @@ void store_close(struct store *store);
  * Transactions: everything between begin and commit happens at once or not at all. Commit answers
  * -EAGAIN when somebody else changed what was read: do it all again (bounded by the caller).
  */
+#define STORE_TRIES 64
 int store_begin(struct store *store, uint32_t *t);
 int store_commit(struct store *store, uint32_t t);
 void store_abort(struct store *store, uint32_t t);

@@ -158,7 +158,75 @@ static void to_and_fro(void)
 	stop();
 }
 
+static void only_holder(const char *owner, uint64_t bytes, void *arg)
+{
+	ck_assert_str_eq(owner, "dev");
+	ck_assert_uint_eq(bytes, *(uint64_t *)arg);
+	*(uint64_t *)arg = 0;
+}
+
+/* What the short way maps is noted as what the general one does, whatever stood in its slots. */
+static void all_is_noted(void)
+{
+	static const struct xen_dma_limits other = {
+		.mask = MASK(28), .min_align_mask = 511, .user = 1000};
+	struct xen_swiotlb_stats before, after;
+
+	start();
+	end_of(0, map_by(0, LIST, 100), 100);
+	for (size_t size = 1000; size < 4000; size += 2000) {
+		uint64_t held = (size + SLOT - 1) & ~(SLOT - 1);
+		dma_addr_t left, dma;
+
+		left = pool_map(pool_of(28), &other, "other", buf + 100, size, XEN_DMA_TO_DEVICE);
+		ck_assert(xen_swiotlb_unmap_single(left, size, XEN_DMA_TO_DEVICE, false));
+		before = pool_stats(0);
+		left = pool_map(pool_of(28), &other, "other", buf + 100, size, XEN_DMA_TO_DEVICE);
+		ck_assert(xen_swiotlb_unmap_single(left, size, XEN_DMA_TO_DEVICE, false));
+		dma = map_by(0, PAGE, size);
+		ck_assert_uint_eq(dma, left - 100);
+		after = pool_stats(0);
+		ck_assert_uint_eq(after.bytes_used, held);
+		ck_assert_uint_eq(after.maps, before.maps + 2);
+		ck_assert_uint_eq(after.bytes_mapped, before.bytes_mapped + 2 * size);
+		xen_swiotlb_holders(0, only_holder, &held);
+		ck_assert_uint_eq(held, 0);
+		end_of(0, dma, size);
+		ck_assert_uint_eq(pool_stats(0).bytes_used, 0);
+	}
+	stop();
+}
+
+/* The short way keeps nothing of an address, so who must keep some of it goes the other one. */
+static void bits_are_kept(void)
+{
+	static const struct xen_dma_limits keeps = {.mask = MASK(28), .min_align_mask = 511};
+	struct xen_dma_dev d[2];
+	uint8_t seen[4];
+
+	start();
+	for (size_t i = 0; i < 4096; i++)
+		buf[i] = (char)(i >> 4);
+	ck_assert_int_eq(xen_dma_dev_init(&d[0], "dev", &xen_swiotlb_dma_ops, &keeps), 0);
+	ck_assert_int_eq(xen_dma_dev_init(&d[1], "dev", &xen_swiotlb_dma_ops, &bits28), 0);
+	/* Each a second time, when it has a pool and slots lie ready; buffers not at a page's
+	 * start. */
+	for (unsigned int i = 0; i < 4; i++) {
+		dma_addr_t dma = map(&d[i / 2], buf + 300, 4, XEN_DMA_TO_DEVICE);
+
+		ck_assert_uint_eq(dma % 512, i / 2 ? 0 : 300);
+		device_read(dma, seen, 4);
+		ck_assert_mem_eq(seen, buf + 300, 4);
+		xen_dma_unmap(&d[i / 2], dma, 4, XEN_DMA_TO_DEVICE, 0);
+	}
+	for (unsigned int i = 0; i < 2; i++)
+		xen_dma_dev_fini(&d[i]);
+	stop();
+}
+
 static const struct unit_case cases[] = {
+	{"bits of the address that must be kept are, and the buffer's offset", bits_are_kept},
+	{"the short way notes all that the general one does", all_is_noted},
 	{"nothing of own buffers is left, whichever way each was mapped", own_buffers},
 	{"CVE-2022-0854: blocks that change hands show nothing, whichever way", all_ways},
 	{"CVE-2022-0854: a block goes to another device and back", to_and_fro},

@@ -21,7 +21,7 @@ UNITS += model-xs-link
 UNITS += $(FRONT_UNITS)
 # Those of xenpci (mk/xenpci.mk), which neither the library nor the model is linked into.
 XENPCI_UNITS := xenpci-text xenpci-p2m xenpci-space xenpci-map xenpci-check xenpci-memory \
-	xenpci-use xenpci-attach xenpci-refuse xenpci-detach xenpci-force xenpci-moved \
+	xenpci-use xenpci-lock xenpci-attach xenpci-refuse xenpci-detach xenpci-force xenpci-moved \
 	xenpci-assignable xenpci-status xenpci-look
 MODEL_SRC := $(addprefix tests/model/,argument.c breach.c buddy.c check.c device.c dma.c domain.c \
 	edu.c event.c event_abi.c evtchn_op.c exchange.c frames.c grant.c grant_copy.c grant_map.c \

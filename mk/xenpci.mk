@@ -44,7 +44,7 @@ $(HOST)/test_xenpci-%: $(HOST)/tests/unit/test_xenpci-%.o $(HOST)/libxenpci.a
 		$$(pkg-config --libs check libpci jansson) -lpthread
 
 # Those have the real seam to files.
-$(addprefix $(HOST)/test_xenpci-,p2m space map check memory use): $(call host_obj,tools/xenpci/seam/files.c)
+$(addprefix $(HOST)/test_xenpci-,p2m space map check memory use lock): $(call host_obj,tools/xenpci/seam/files.c)
 $(addprefix $(HOST)/test_xenpci-,p2m space map): $(call host_obj,$(XENPCI_P2M))
 $(addprefix $(HOST)/test_xenpci-,attach refuse detach force moved assignable status look): $(call host_obj,$(XENPCI_WORLD))
 

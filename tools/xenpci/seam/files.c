@@ -204,7 +204,7 @@ int files_lock(struct files *files, const char *path, pid_t *holder)
 	err = make_folders(files, path);
 	if (err)
 		return err;
-	fd = openat(files->root, path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	fd = openat(files->root, path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -errno;
 	if (flock(fd, LOCK_EX | LOCK_NB)) {

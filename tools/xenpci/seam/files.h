@@ -46,7 +46,8 @@ bool files_exists(struct files *files, const char *path);
 ssize_t files_list(struct files *files, const char *path, char ***names);
 
 /*
- * Take the lock file (made if need be) until the process ends. -EWOULDBLOCK if another process has
+ * Take the lock file until the process ends; it is made if need be, for its owner only, as whoever
+ * can open it can hold it. -EWOULDBLOCK if another process has
  * it; *holder is then its process id, or 0 if it cannot be told.
  */
 int files_lock(struct files *files, const char *path, pid_t *holder);
